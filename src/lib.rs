@@ -1,0 +1,15 @@
+//! cometql: a push server that any MySQL driver can publish through.
+//!
+//! The rooms, in reading order. Who may use whom is in `docs/ARCHITECTURE.md`, and `tests/tidy.rs` holds us to it.
+#![forbid(unsafe_code)]
+
+pub mod mysql;
+pub mod cometql;
+pub mod tables;
+pub mod node;
+pub mod store;
+pub mod ws;
+pub mod pipe;
+pub mod user;
+pub mod clock;
+pub mod status;

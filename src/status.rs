@@ -1,0 +1,77 @@
+//! Counters of the node. SHOW STATUS reads them.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Instant;
+
+pub struct Status {
+    started: Instant,
+    browsers_connected: AtomicI64,
+    sql_clients_connected: AtomicI64,
+    messages_published: AtomicU64,
+    frames_delivered: AtomicU64,
+    statements: AtomicU64,
+}
+
+impl Status {
+    pub fn new() -> Status {
+        Status {
+            started: Instant::now(),
+            browsers_connected: AtomicI64::new(0),
+            sql_clients_connected: AtomicI64::new(0),
+            messages_published: AtomicU64::new(0),
+            frames_delivered: AtomicU64::new(0),
+            statements: AtomicU64::new(0),
+        }
+    }
+
+    pub fn uptime_seconds(&self) -> u64 {
+        self.started.elapsed().as_secs()
+    }
+
+    /// `by` is 1 for who came and -1 for who went.
+    pub fn browsers_changed(&self, by: i64) {
+        self.browsers_connected.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn sql_clients_changed(&self, by: i64) {
+        self.sql_clients_connected.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn published(&self, messages: usize) {
+        self.messages_published.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    pub fn delivered(&self, frames: usize) {
+        self.frames_delivered.fetch_add(frames as u64, Ordering::Relaxed);
+    }
+
+    pub fn statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn browsers_connected(&self) -> u64 {
+        u64::try_from(self.browsers_connected.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub fn sql_clients_connected(&self) -> u64 {
+        u64::try_from(self.sql_clients_connected.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub fn messages_published(&self) -> u64 {
+        self.messages_published.load(Ordering::Relaxed)
+    }
+
+    pub fn frames_delivered(&self) -> u64 {
+        self.frames_delivered.load(Ordering::Relaxed)
+    }
+
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Status {
+    fn default() -> Self {
+        Status::new()
+    }
+}

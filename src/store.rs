@@ -1,0 +1,212 @@
+//! What a node needs of a store: one place where messages get their numbers, are kept and are announced.
+//!
+//! A method belongs here only if another node must see its effect. The same promises, told as tests, are in
+//! `tests/store.rs` and run over every store.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
+use crate::user::{TenantId, UserId};
+
+pub mod embedded;
+
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Numbers, keeps and announces every message of the batch, or none. When it returns, what is kept is
+    /// on disk and every ear that listens has the news. Takes its place among other publishes at its first
+    /// poll; while an ear that must hear is full, it waits there, before anything is numbered.
+    async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError>;
+
+    /// One more connection behind `ear` subscribes to `pipe`: what is published from now on will be heard
+    /// there, once however many connections stand behind the ear. Answers the pipe's newest position.
+    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Position, StoreError>;
+
+    /// Takes back one [`Store::listen`].
+    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<(), StoreError>;
+
+    /// How many connections listen to `pipe`.
+    async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError>;
+
+    /// The named pipes of a tenant that somebody listens to, by name, after `after`, with their listeners.
+    async fn listened(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, u64)>, StoreError>;
+
+    /// A page of what `pipe` keeps, oldest first.
+    async fn history(&self, pipe: &Pipe, from: From, max: PageMax) -> Result<Page, StoreError>;
+
+    /// The named pipes of a tenant that keep messages, by name, after `after`.
+    async fn kept(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<PipeName>, StoreError>;
+
+    /// Deletes messages from the history of `pipe` by index; the holes are no gaps. Answers how many there were.
+    async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError>;
+
+    /// Sets how much `pipe` keeps. What is kept already is trimmed by the next publish.
+    async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError>;
+
+    /// Removes what [`Store::set_retention`] set, and the history with it. Answers whether it was set.
+    async fn remove_retention(&self, pipe: &Pipe) -> Result<bool, StoreError>;
+
+    /// What was set for `pipe`, if anything.
+    async fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError>;
+
+    /// What was set for the named pipes of a tenant, by name, after `after`.
+    async fn retentions(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, Retention)>, StoreError>;
+
+    /// Waits until everything acknowledged is safe, and lets go of the files.
+    async fn close(&self);
+}
+
+/// A message on its way into the store.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    pub pipe: Pipe,
+    pub id: MessageId,
+    pub event: Event,
+    pub message: Message,
+    /// Who sends; `None` for a backend.
+    pub user: Option<UserId>,
+    /// The browser connection that sends, if one does.
+    pub origin: Option<ConnectionId>,
+    /// Whether `origin` itself subscribes to the pipe: the sender does not count as a receiver.
+    pub sender_listens: bool,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Published {
+    pub position: Position,
+    /// Connections that were subscribed when the message was numbered, without the sender.
+    pub receivers: u64,
+}
+
+/// Where a page of history begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum From {
+    Beginning,
+    /// Behind this index.
+    After(u64),
+    /// So far from the end that this many messages remain.
+    Newest(usize),
+}
+
+/// How much one page may hold. A single message larger than `bytes` still makes a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PageMax {
+    pub messages: usize,
+    pub bytes: usize,
+}
+
+#[derive(Debug)]
+pub struct Page {
+    /// Oldest first.
+    pub messages: Vec<Arc<Delivery>>,
+    /// Whether the pipe keeps more behind the last of these.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum News {
+    Delivery(Arc<Delivery>),
+}
+
+/// Which ear: the place of a shard among those the store was opened with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EarId(pub u8);
+
+/// Where a store puts news for one shard. Bounded in bytes: whoever publishes reserves room first and waits
+/// when there is none, so that nothing is dropped and the shard never blocks.
+pub struct Ear {
+    /// One permit a byte.
+    room: Semaphore,
+    room_bytes_max: usize,
+    heard: Mutex<Heard>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Heard {
+    news: Vec<News>,
+    /// What the news hold of the ear's room.
+    room_bytes: usize,
+}
+
+/// Room in an ear; given back when dropped unused.
+pub struct Room<'ear>(Option<SemaphorePermit<'ear>>);
+
+impl Ear {
+    /// `wake` is called when news arrive at an ear that had none.
+    pub fn new(room_bytes_max: usize, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Ear> {
+        let room_bytes_max = room_bytes_max.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
+        Arc::new(Ear { room: Semaphore::new(room_bytes_max), room_bytes_max, heard: Mutex::default(), wake })
+    }
+
+    /// Takes `bytes` of room, waiting in line for it. More than the whole ear takes the whole ear.
+    pub async fn reserve(&self, bytes: usize) -> Room<'_> {
+        let bytes = u32::try_from(bytes.min(self.room_bytes_max)).unwrap_or(u32::MAX);
+        // The semaphore is never closed; were it to be, the news would go out unbounded rather than be lost.
+        Room(self.room.acquire_many(bytes).await.ok())
+    }
+
+    /// Puts news. Order is the order of calls. Without a room (the ear began to listen after rooms were
+    /// reserved) the bound is overstepped by this one batch.
+    pub fn push(&self, news: impl IntoIterator<Item = News>, room: Option<Room<'_>>) {
+        let was_empty = {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let was_empty = heard.news.is_empty();
+            heard.news.extend(news);
+            if let Some(permit) = room.and_then(|room| room.0) {
+                heard.room_bytes += permit.num_permits();
+                permit.forget();
+            }
+            was_empty
+        };
+        if was_empty {
+            (self.wake)();
+        }
+    }
+
+    /// All the news there is, oldest first; their room is free again.
+    pub fn take(&self) -> Vec<News> {
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        self.room.add_permits(heard.room_bytes);
+        heard.news
+    }
+}
+
+/// Why a store could not do as asked, sorted by remedy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreError {
+    /// Nothing was done; the same call may succeed later. Says what is the matter.
+    Unavailable(String),
+    /// What is stored cannot be read. Says what and where.
+    Damaged(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Unavailable(what) => write!(out, "the store is not available: {what}"),
+            StoreError::Damaged(what) => write!(out, "the store is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
