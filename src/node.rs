@@ -9,7 +9,7 @@ use crate::status::Status;
 use crate::store::Store;
 use crate::user::{Credentials, TenantId, token_proves};
 
-pub use crate::store::{Ear, EarId, From, News, Page, PageMax, Publish, Published, StoreError};
+pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Since, StoreError};
 
 pub struct Node {
     store: Arc<dyn Store>,
@@ -88,8 +88,8 @@ impl Node {
         Ok(())
     }
 
-    pub async fn history(&self, pipe: &Pipe, from: From, max: PageMax) -> Result<Page, StoreError> {
-        self.store.history(pipe, from, max).await
+    pub async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
+        self.store.history(pipe, since, max).await
     }
 
     /// Deletes messages by index; answers how many there were.

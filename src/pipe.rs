@@ -260,6 +260,14 @@ impl Retention {
     pub fn keeps(&self) -> bool {
         self.length > 0
     }
+
+    /// A message sent before this is gone at `now`.
+    pub fn oldest_kept(&self, now: UnixMillis) -> UnixMillis {
+        match self.ttl_seconds {
+            Some(seconds) => UnixMillis(now.0.saturating_sub(u64::from(seconds) * 1_000)),
+            None => UnixMillis(0),
+        }
+    }
 }
 
 /// One browser connection, anywhere. `serial` makes it unique over time: a late answer never reaches
@@ -284,15 +292,8 @@ pub struct Delivery {
     /// The connection that must not get its own message back (generation 4).
     pub origin: Option<ConnectionId>,
     pub sent_at: UnixMillis,
-    /// The wire bytes for each client generation, made by the first shard that needs them.
-    pub encoded: [OnceLock<Bytes>; 2],
-}
-
-impl Delivery {
-    /// What it weighs in a queue, in bytes: the texts and a fixed share for the rest.
-    pub fn weight_bytes(&self) -> usize {
-        self.message.bytes() + self.event.as_str().len() + 256
-    }
+    /// The wire bytes for browsers, made by the first shard that needs them.
+    pub encoded: OnceLock<Bytes>,
 }
 
 impl fmt::Debug for Delivery {

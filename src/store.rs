@@ -4,11 +4,12 @@
 //! `tests/store.rs` and run over every store.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::clock::UnixMillis;
 use crate::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
@@ -40,7 +41,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<(PipeName, u64)>, StoreError>;
 
     /// A page of what `pipe` keeps, oldest first.
-    async fn history(&self, pipe: &Pipe, from: From, max: PageMax) -> Result<Page, StoreError>;
+    async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError>;
 
     /// The named pipes of a tenant that keep messages, by name, after `after`.
     async fn kept(
@@ -89,6 +90,22 @@ pub struct Publish {
     pub sender_listens: bool,
 }
 
+impl Publish {
+    /// What it weighs in a queue, in bytes; the same as the [`Delivery`] it becomes.
+    pub fn weight_bytes(&self) -> usize {
+        self.message.bytes() + self.event.as_str().len() + DELIVERY_BYTES
+    }
+
+    /// The message in its place.
+    pub fn numbered(self, position: Position, sent_at: UnixMillis) -> Delivery {
+        let Publish { pipe, id, event, message, user, origin, sender_listens: _ } = self;
+        Delivery { pipe, position, id, event, message, user, origin, sent_at, encoded: OnceLock::new() }
+    }
+}
+
+/// What a message in a queue takes besides its texts, in bytes.
+const DELIVERY_BYTES: usize = 256;
+
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Published {
@@ -99,7 +116,7 @@ pub struct Published {
 
 /// Where a page of history begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum From {
+pub enum Since {
     Beginning,
     /// Behind this index.
     After(u64),
@@ -135,7 +152,7 @@ pub struct EarId(pub u8);
 /// when there is none, so that nothing is dropped and the shard never blocks.
 pub struct Ear {
     /// One permit a byte.
-    room: Semaphore,
+    room: Arc<Semaphore>,
     room_bytes_max: usize,
     heard: Mutex<Heard>,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -149,25 +166,25 @@ struct Heard {
 }
 
 /// Room in an ear; given back when dropped unused.
-pub struct Room<'ear>(Option<SemaphorePermit<'ear>>);
+pub struct Room(Option<OwnedSemaphorePermit>);
 
 impl Ear {
     /// `wake` is called when news arrive at an ear that had none.
     pub fn new(room_bytes_max: usize, wake: Box<dyn Fn() + Send + Sync>) -> Arc<Ear> {
         let room_bytes_max = room_bytes_max.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
-        Arc::new(Ear { room: Semaphore::new(room_bytes_max), room_bytes_max, heard: Mutex::default(), wake })
+        Arc::new(Ear { room: Arc::new(Semaphore::new(room_bytes_max)), room_bytes_max, heard: Mutex::default(), wake })
     }
 
     /// Takes `bytes` of room, waiting in line for it. More than the whole ear takes the whole ear.
-    pub async fn reserve(&self, bytes: usize) -> Room<'_> {
+    pub async fn reserve(&self, bytes: usize) -> Room {
         let bytes = u32::try_from(bytes.min(self.room_bytes_max)).unwrap_or(u32::MAX);
         // The semaphore is never closed; were it to be, the news would go out unbounded rather than be lost.
-        Room(self.room.acquire_many(bytes).await.ok())
+        Room(Arc::clone(&self.room).acquire_many_owned(bytes).await.ok())
     }
 
     /// Puts news. Order is the order of calls. Without a room (the ear began to listen after rooms were
     /// reserved) the bound is overstepped by this one batch.
-    pub fn push(&self, news: impl IntoIterator<Item = News>, room: Option<Room<'_>>) {
+    pub fn push(&self, news: impl IntoIterator<Item = News>, room: Option<Room>) {
         let was_empty = {
             let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
             let was_empty = heard.news.is_empty();

@@ -1,6 +1,25 @@
 //! The store that needs nothing installed: what is live in memory, what must survive in one file.
 
-use std::path::PathBuf;
+mod committer;
+mod disk;
+mod live;
+mod record;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use self::committer::{Committer, Work};
+use self::disk::Disk;
+use self::live::{Live, Routed};
+use super::{Ear, EarId, Page, PageMax, Publish, Published, Since, Store, StoreError};
+use crate::clock::Clock;
+use crate::pipe::{Pipe, PipeName, Position, Retention};
+use crate::user::TenantId;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -8,4 +27,174 @@ pub struct Config {
     pub directory: Option<PathBuf>,
     /// Most bytes of history one pipe keeps.
     pub history_bytes_max_per_pipe: usize,
+}
+
+pub struct Embedded {
+    live: Arc<Live>,
+    disk: Arc<Disk>,
+    clock: Arc<dyn Clock>,
+    committer: Sender<Work>,
+    /// Held as long as the store is open: a second node on the same directory is refused.
+    lock: Mutex<Option<File>>,
+}
+
+/// Opens the store; it will announce to `ears`, in whose order they have their [`EarId`]s.
+pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, StoreError> {
+    let (disk, lock) = match &config.directory {
+        Some(directory) => {
+            let lock = lock(directory)?;
+            (Disk::open(&directory.join("store.redb"))?, Some(lock))
+        }
+        None => (Disk::in_memory()?, None),
+    };
+    let disk = Arc::new(disk);
+    let live = Arc::new(Live::new(ears));
+    remember(&disk, &live, &*clock)?;
+    let (sender, queue) = channel();
+    let committer = Committer {
+        disk: Arc::clone(&disk),
+        live: Arc::clone(&live),
+        clock: Arc::clone(&clock),
+        history_bytes_max_per_pipe: config.history_bytes_max_per_pipe as u64,
+    };
+    std::thread::Builder::new()
+        .name("committer".into())
+        .spawn(move || committer.run(&queue))
+        .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))?;
+    Ok(Arc::new(Embedded { live, disk, clock, committer: sender, lock: Mutex::new(lock) }))
+}
+
+/// Takes the data directory for this process, and makes it if need be.
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let unavailable = |what: &str, error: &dyn std::fmt::Display| {
+        StoreError::Unavailable(format!("cannot {what} the data directory {}: {error}", directory.display()))
+    };
+    std::fs::create_dir_all(directory).map_err(|error| unavailable("make", &error))?;
+    let file = File::create(directory.join("lock")).map_err(|error| unavailable("write to", &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(unavailable("use", &"another node is using it; stop that one or choose another --data-dir"))
+        }
+        Err(TryLockError::Error(error)) => Err(unavailable("lock", &error)),
+    }
+}
+
+/// Brings back where the pipes stood that keep messages or have a setting.
+fn remember(disk: &Disk, live: &Live, clock: &dyn Clock) -> Result<(), StoreError> {
+    let now = clock.now();
+    for (pipe, head) in disk.heads()? {
+        let mut locked = live.lock([&pipe].into_iter());
+        let live = locked.pipe(&pipe, now);
+        live.head = live::Head { retention: live.head.retention, ..head };
+    }
+    for (pipe, retention) in disk.settings()? {
+        let mut locked = live.lock([&pipe].into_iter());
+        let live = locked.pipe(&pipe, now);
+        live.head.retention = retention;
+        live.is_set = true;
+    }
+    Ok(())
+}
+
+impl Embedded {
+    /// Queues what `work` makes of a place to reply, and waits for the reply.
+    async fn commit<T>(
+        &self,
+        pipe: &Pipe,
+        work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Work,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.live.queue(pipe, self.clock.now(), &self.committer, work(reply));
+        answered(answer).await
+    }
+}
+
+async fn answered<T>(answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the node is stopping".into())))
+}
+
+#[async_trait]
+impl Store for Embedded {
+    async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError> {
+        let rooms = self.live.reserve(&batch).await;
+        match self.live.publish(batch, rooms, self.clock.now(), &self.committer) {
+            Routed::Announced(published) => Ok(published),
+            Routed::Queued(answer) => answered(answer).await,
+        }
+    }
+
+    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Position, StoreError> {
+        Ok(self.live.listen(pipe, ear, self.clock.now()))
+    }
+
+    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<(), StoreError> {
+        self.live.unlisten(pipe, ear, self.clock.now());
+        Ok(())
+    }
+
+    async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
+        Ok(self.live.listeners(pipe))
+    }
+
+    async fn listened(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, u64)>, StoreError> {
+        Ok(self.live.listened(tenant, after, count_max))
+    }
+
+    async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
+        let now = self.clock.now();
+        let retention = self.disk.retention(pipe)?.unwrap_or_else(|| Retention::default_of(pipe));
+        self.disk.history(pipe, since, max, retention.oldest_kept(now))
+    }
+
+    async fn kept(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<PipeName>, StoreError> {
+        self.disk.kept(tenant, after, count_max)
+    }
+
+    async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {
+        let (of, indexes) = (pipe.clone(), indexes.to_vec());
+        self.commit(pipe, |reply| Work::Erase { pipe: of, indexes, reply }).await
+    }
+
+    async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {
+        let of = pipe.clone();
+        self.commit(pipe, |reply| Work::SetRetention { pipe: of, retention, reply }).await
+    }
+
+    async fn remove_retention(&self, pipe: &Pipe) -> Result<bool, StoreError> {
+        let of = pipe.clone();
+        self.commit(pipe, |reply| Work::RemoveRetention { pipe: of, reply }).await
+    }
+
+    async fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
+        self.disk.retention(pipe)
+    }
+
+    async fn retentions(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
+        self.disk.retentions(tenant, after, count_max)
+    }
+
+    async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.committer.send(Work::Close { reply }).is_ok() {
+            // Closed, or gone already: both are closed.
+            let _ = closed.await;
+        }
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
 }

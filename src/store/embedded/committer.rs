@@ -1,0 +1,231 @@
+//! The one thread that writes. It takes what has queued up, commits it together, and only then announces and
+//! answers: an OK means that the message is on disk.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use tokio::sync::oneshot;
+
+use super::disk::{Disk, Tables};
+use super::live::{Head, Live, Rooms};
+use crate::clock::Clock;
+use crate::pipe::{Delivery, Pipe, Retention};
+use crate::store::{Publish, Published, StoreError};
+
+/// Most pieces of work in one commit.
+const GROUP_MAX: usize = 512;
+
+pub struct Committer {
+    pub disk: Arc<Disk>,
+    pub live: Arc<Live>,
+    pub clock: Arc<dyn Clock>,
+    /// Most bytes of history one pipe keeps.
+    pub history_bytes_max_per_pipe: u64,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+pub enum Work {
+    Publish { batch: Vec<Publish>, rooms: Rooms, reply: Reply<Vec<Published>> },
+    Erase { pipe: Pipe, indexes: Vec<u64>, reply: Reply<u64> },
+    SetRetention { pipe: Pipe, retention: Retention, reply: Reply<()> },
+    RemoveRetention { pipe: Pipe, reply: Reply<bool> },
+    Close { reply: oneshot::Sender<()> },
+}
+
+/// What a piece of work came to, known before the commit and told after it.
+enum Outcome {
+    Numbered(Vec<(bool, Arc<Delivery>)>),
+    Erased(u64),
+    Set,
+    Removed(bool),
+}
+
+/// The heads a group has touched, as they will be if the commit succeeds.
+type Heads = HashMap<Pipe, Head>;
+
+impl Committer {
+    /// Works until told to close, or until nobody can send any more.
+    pub fn run(self, queue: &Receiver<Work>) {
+        while let Ok(first) = queue.recv() {
+            let mut closers = Vec::new();
+            let mut group = Vec::new();
+            for work in std::iter::once(first).chain(queue.try_iter().take(GROUP_MAX - 1)) {
+                match work {
+                    Work::Close { reply } => closers.push(reply),
+                    other => group.push(other),
+                }
+            }
+            self.commit(group);
+            if !closers.is_empty() {
+                // Whoever closes may open the same file again as soon as it hears of it.
+                drop(self);
+                for reply in closers {
+                    let _ = reply.send(());
+                }
+                return;
+            }
+        }
+    }
+
+    fn commit(&self, group: Vec<Work>) {
+        if group.is_empty() {
+            return;
+        }
+        let mut heads = Heads::new();
+        let outcomes = self.disk.write(|tables| {
+            let outcomes: Result<Vec<Outcome>, StoreError> =
+                group.iter().map(|work| self.apply(work, &mut heads, tables)).collect();
+            for (pipe, head) in heads.iter() {
+                if head.retention.keeps() {
+                    tables.set_head(pipe, head)?;
+                } else {
+                    // What is not kept is numbered anew after a restart, in an epoch of its own.
+                    tables.remove_head(pipe)?;
+                }
+            }
+            outcomes
+        });
+        match outcomes {
+            Ok(outcomes) => {
+                for (work, outcome) in group.into_iter().zip(outcomes) {
+                    self.finish(work, outcome, &heads);
+                }
+            }
+            Err(error) => {
+                tracing::error!("nothing of {} pieces of work was stored: {error}", group.len());
+                group.into_iter().for_each(|work| self.refuse(work, &error));
+            }
+        }
+    }
+
+    fn apply(&self, work: &Work, heads: &mut Heads, tables: &mut Tables<'_>) -> Result<Outcome, StoreError> {
+        match work {
+            Work::Publish { batch, .. } => self.number(batch, heads, tables).map(Outcome::Numbered),
+            Work::Erase { pipe, indexes, .. } => {
+                tables.erase(pipe, indexes, self.head(heads, pipe)).map(Outcome::Erased)
+            }
+            Work::SetRetention { pipe, retention, .. } => {
+                tables.set_retention(pipe, *retention)?;
+                self.retain(pipe, *retention, heads, tables)?;
+                Ok(Outcome::Set)
+            }
+            Work::RemoveRetention { pipe, .. } => {
+                let was_set = tables.remove_retention(pipe)?;
+                tables.erase_all(pipe, self.head(heads, pipe))?;
+                self.retain(pipe, Retention::default_of(pipe), heads, tables)?;
+                Ok(Outcome::Removed(was_set))
+            }
+            // Taken out of the group before it came here.
+            Work::Close { .. } => Err(StoreError::Unavailable("the store is closing".into())),
+        }
+    }
+
+    fn number(
+        &self,
+        batch: &[Publish],
+        heads: &mut Heads,
+        tables: &mut Tables<'_>,
+    ) -> Result<Vec<(bool, Arc<Delivery>)>, StoreError> {
+        let now = self.clock.now();
+        let mut deliveries = Vec::with_capacity(batch.len());
+        for publish in batch {
+            let head = self.head(heads, &publish.pipe);
+            head.position.index += 1;
+            let delivery = publish.clone().numbered(head.position, now);
+            if head.retention.keeps() {
+                tables.append(&delivery, head, self.history_bytes_max_per_pipe, now)?;
+            }
+            deliveries.push((publish.sender_listens, Arc::new(delivery)));
+        }
+        Ok(deliveries)
+    }
+
+    /// A pipe that keeps nothing any more has no history either.
+    fn retain(
+        &self,
+        pipe: &Pipe,
+        retention: Retention,
+        heads: &mut Heads,
+        tables: &mut Tables<'_>,
+    ) -> Result<(), StoreError> {
+        let head = self.head(heads, pipe);
+        head.retention = retention;
+        if !retention.keeps() {
+            tables.erase_all(pipe, head)?;
+        }
+        Ok(())
+    }
+
+    /// While the committer has work of a pipe nobody else moves its head, so a copy taken here stays true.
+    fn head<'h>(&self, heads: &'h mut Heads, pipe: &Pipe) -> &'h mut Head {
+        heads
+            .entry(pipe.clone())
+            .or_insert_with(|| self.live.lock([pipe].into_iter()).pipe(pipe, self.clock.now()).head)
+    }
+
+    /// The group is safe: live heads move, ears hear, callers are answered. Whoever asked may be gone by now,
+    /// which changes nothing, so a reply that cannot be sent is dropped.
+    fn finish(&self, work: Work, outcome: Outcome, heads: &Heads) {
+        match (work, outcome) {
+            (Work::Publish { batch, rooms, reply }, Outcome::Numbered(deliveries)) => {
+                let mut locked = self.live.lock(batch.iter().map(|publish| &publish.pipe));
+                let now = self.clock.now();
+                for publish in &batch {
+                    locked.move_head(&publish.pipe, heads, now);
+                }
+                let published = locked.announce(deliveries, rooms);
+                drop(locked);
+                let _ = reply.send(Ok(published));
+            }
+            (Work::Erase { pipe, reply, .. }, Outcome::Erased(count)) => {
+                self.moved(&pipe, heads, None);
+                let _ = reply.send(Ok(count));
+            }
+            (Work::SetRetention { pipe, reply, .. }, Outcome::Set) => {
+                self.moved(&pipe, heads, Some(true));
+                let _ = reply.send(Ok(()));
+            }
+            (Work::RemoveRetention { pipe, reply }, Outcome::Removed(was_set)) => {
+                self.moved(&pipe, heads, Some(false));
+                let _ = reply.send(Ok(was_set));
+            }
+            (work, _) => self.refuse(work, &StoreError::Unavailable("an outcome of another kind".into())),
+        }
+    }
+
+    fn moved(&self, pipe: &Pipe, heads: &Heads, is_set: Option<bool>) {
+        let now = self.clock.now();
+        let mut locked = self.live.lock([pipe].into_iter());
+        locked.move_head(pipe, heads, now);
+        if let Some(is_set) = is_set {
+            locked.pipe(pipe, now).is_set = is_set;
+        }
+    }
+
+    /// Nothing was stored: heads stay where they were, and whoever asked may ask again.
+    fn refuse(&self, work: Work, error: &StoreError) {
+        let now = self.clock.now();
+        let returned = |pipe: &Pipe| self.live.lock([pipe].into_iter()).returned(pipe, now);
+        match work {
+            Work::Publish { batch, reply, .. } => {
+                batch.iter().for_each(|publish| returned(&publish.pipe));
+                let _ = reply.send(Err(error.clone()));
+            }
+            Work::Erase { pipe, reply, .. } => {
+                returned(&pipe);
+                let _ = reply.send(Err(error.clone()));
+            }
+            Work::SetRetention { pipe, reply, .. } => {
+                returned(&pipe);
+                let _ = reply.send(Err(error.clone()));
+            }
+            Work::RemoveRetention { pipe, reply } => {
+                returned(&pipe);
+                let _ = reply.send(Err(error.clone()));
+            }
+            Work::Close { reply } => drop(reply),
+        }
+    }
+}

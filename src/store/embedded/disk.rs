@@ -1,0 +1,305 @@
+//! One file, or the same thing in memory: settings, heads and history.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::backends::InMemoryBackend;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::live::Head;
+use super::record;
+use crate::clock::UnixMillis;
+use crate::pipe::{Delivery, Pipe, PipeName, Retention};
+use crate::store::{Page, PageMax, Since, StoreError};
+use crate::user::TenantId;
+
+const SETTINGS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("settings");
+const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
+/// By pipe and index.
+const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
+
+pub struct Disk {
+    database: Database,
+    durability: Durability,
+}
+
+impl Disk {
+    pub fn open(file: &Path) -> Result<Disk, StoreError> {
+        let database = Database::create(file).map_err(|error| {
+            let repair = "restore it from a backup, or move it away to start empty";
+            StoreError::Damaged(format!("{}: {error}; {repair}", file.display()))
+        })?;
+        Disk { database, durability: Durability::Immediate }.with_tables()
+    }
+
+    pub fn in_memory() -> Result<Disk, StoreError> {
+        let database = Database::builder().create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?;
+        Disk { database, durability: Durability::None }.with_tables()
+    }
+
+    /// Reading a table that was never written is an error, so all are made at once.
+    fn with_tables(self) -> Result<Disk, StoreError> {
+        self.write(|_| Ok(()))?;
+        Ok(self)
+    }
+
+    /// Runs `work` in one transaction. When this returns what it wrote is safe, or it wrote nothing.
+    pub fn write<T>(&self, work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut transaction = self.database.begin_write().map_err(redb::Error::from)?;
+        transaction.set_durability(self.durability).map_err(redb::Error::from)?;
+        // After a crash the file opens at once instead of being walked; each record has its own checksum.
+        transaction.set_quick_repair(true);
+        let result = {
+            let mut tables = Tables {
+                settings: transaction.open_table(SETTINGS).map_err(redb::Error::from)?,
+                heads: transaction.open_table(HEADS).map_err(redb::Error::from)?,
+                history: transaction.open_table(HISTORY).map_err(redb::Error::from)?,
+            };
+            work(&mut tables)?
+        };
+        transaction.commit().map_err(redb::Error::from)?;
+        Ok(result)
+    }
+
+    /// Every pipe that has a setting.
+    pub fn settings(&self) -> Result<Vec<(Pipe, Retention)>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(SETTINGS)?;
+        table.iter()?.map(|entry| parse_setting(entry?)).collect()
+    }
+
+    /// Every pipe that keeps messages, with its head; the retention is left at nothing.
+    pub fn heads(&self) -> Result<Vec<(Pipe, Head)>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
+        let entries = table.iter()?.map(|entry| {
+            let (key, record) = entry?;
+            let head = record::head_of(key.value(), record.value(), Retention::NOTHING)?;
+            Ok((record::pipe_of(key.value())?, head))
+        });
+        entries.collect()
+    }
+
+    pub fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(SETTINGS)?;
+        let key = record::key_of(pipe);
+        table.get(key.as_slice())?.map(|record| record::retention_of(&key, record.value())).transpose()
+    }
+
+    pub fn retentions(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(SETTINGS)?;
+        let (low, high) = names_behind(tenant, after);
+        let entries = table.range(low.as_slice()..high.as_slice())?.map(|entry| parse_setting(entry?));
+        named(entries, after, count_max)
+    }
+
+    pub fn kept(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<PipeName>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
+        let (low, high) = names_behind(tenant, after);
+        let entries = table.range(low.as_slice()..high.as_slice())?.filter_map(|entry| {
+            let parse = |(key, record): (redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>)| {
+                let head = record::head_of(key.value(), record.value(), Retention::NOTHING)?;
+                Ok((head.kept_count > 0).then_some((record::pipe_of(key.value())?, ())))
+            };
+            entry.map_err(StoreError::from).and_then(parse).transpose()
+        });
+        Ok(named(entries, after, count_max)?.into_iter().map(|(name, ())| name).collect())
+    }
+
+    /// A page of history, without what was sent before `oldest`.
+    pub fn history(&self, pipe: &Pipe, since: Since, max: PageMax, oldest: UnixMillis) -> Result<Page, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HISTORY)?;
+        let key = record::key_of(pipe);
+        let key = key.as_slice();
+        let low = match since {
+            Since::Beginning => 0,
+            Since::After(index) => index.saturating_add(1),
+            Since::Newest(0) => return Ok(Page { messages: Vec::new(), more: false }),
+            Since::Newest(count) => match table.range((key, 0)..=(key, u64::MAX))?.rev().nth(count - 1) {
+                Some(entry) => entry?.0.value().1,
+                None => 0,
+            },
+        };
+        let mut page = Page { messages: Vec::new(), more: false };
+        let mut bytes = 0;
+        for entry in table.range((key, low)..=(key, u64::MAX))? {
+            let (place, record) = entry?;
+            if page.messages.len() >= max.messages || (bytes > 0 && bytes + record.value().len() > max.bytes) {
+                page.more = true;
+                break;
+            }
+            let delivery = record::message_of(pipe, key, place.value().1, record.value())?;
+            if delivery.sent_at >= oldest {
+                bytes += record.value().len();
+                page.messages.push(Arc::new(delivery));
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {
+    (record::key_of_named(tenant, after.map_or("", PipeName::as_str)), record::key_behind_named(tenant))
+}
+
+/// The first `count_max` entries, by name; the range began at `after`, which is not wanted again.
+fn named<T>(
+    entries: impl Iterator<Item = Result<(Pipe, T), StoreError>>,
+    after: Option<&PipeName>,
+    count_max: usize,
+) -> Result<Vec<(PipeName, T)>, StoreError> {
+    let wanted = entries.filter_map(|entry| match entry {
+        Ok((Pipe::Named(_, name), value)) => (Some(&name) != after).then_some(Ok((name, value))),
+        Ok((Pipe::Log(..), _)) => None,
+        Err(error) => Some(Err(error)),
+    });
+    wanted.take(count_max).collect()
+}
+
+fn parse_setting(
+    (key, record): (redb::AccessGuard<'_, &'static [u8]>, redb::AccessGuard<'_, &'static [u8]>),
+) -> Result<(Pipe, Retention), StoreError> {
+    Ok((record::pipe_of(key.value())?, record::retention_of(key.value(), record.value())?))
+}
+
+/// The tables of one write transaction.
+pub struct Tables<'t> {
+    settings: redb::Table<'t, &'static [u8], &'static [u8]>,
+    heads: redb::Table<'t, &'static [u8], &'static [u8]>,
+    history: redb::Table<'t, (&'static [u8], u64), &'static [u8]>,
+}
+
+impl Tables<'_> {
+    /// Adds a message and trims what the head's retention no longer keeps. The head is brought up to date but
+    /// not written: a group writes each head once.
+    pub fn append(
+        &mut self,
+        delivery: &Delivery,
+        head: &mut Head,
+        bytes_max: u64,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let key = record::key_of(&delivery.pipe);
+        let record = record::message_record(&key, delivery);
+        head.kept_count += 1;
+        head.kept_bytes += record.len() as u64;
+        self.history.insert((key.as_slice(), delivery.position.index), record.as_slice())?;
+        while head.kept_count > u64::from(head.retention.length) || head.kept_bytes > bytes_max {
+            if !self.remove_oldest(&delivery.pipe, &key, head, None)? {
+                break;
+            }
+        }
+        if head.retention.ttl_seconds.is_some() {
+            let oldest = head.retention.oldest_kept(now);
+            while self.remove_oldest(&delivery.pipe, &key, head, Some(oldest))? {}
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest message, if it is older than `before` says. Answers whether it did.
+    fn remove_oldest(
+        &mut self,
+        pipe: &Pipe,
+        key: &[u8],
+        head: &mut Head,
+        before: Option<UnixMillis>,
+    ) -> Result<bool, StoreError> {
+        let Some((index, bytes, sent_at)) = self.oldest(pipe, key, before.is_some())? else {
+            return Ok(false);
+        };
+        if before.is_some_and(|before| sent_at >= before) {
+            return Ok(false);
+        }
+        self.history.remove((key, index))?;
+        head.forget(bytes);
+        Ok(true)
+    }
+
+    /// Index, record length and, only when asked, time of the oldest message.
+    fn oldest(&self, pipe: &Pipe, key: &[u8], with_time: bool) -> Result<Option<(u64, u64, UnixMillis)>, StoreError> {
+        let Some(entry) = self.history.range((key, 0)..=(key, u64::MAX))?.next() else {
+            return Ok(None);
+        };
+        let (place, record) = entry?;
+        let index = place.value().1;
+        let sent_at = if with_time {
+            record::message_of(pipe, key, index, record.value())?.sent_at
+        } else {
+            UnixMillis::default()
+        };
+        Ok(Some((index, record.value().len() as u64, sent_at)))
+    }
+
+    /// Removes messages by index; answers how many there were.
+    pub fn erase(&mut self, pipe: &Pipe, indexes: &[u64], head: &mut Head) -> Result<u64, StoreError> {
+        let key = record::key_of(pipe);
+        let mut erased = 0;
+        for index in indexes {
+            let Some(bytes) = self.history.remove((key.as_slice(), *index))?.map(|record| record.value().len()) else {
+                continue;
+            };
+            head.forget(bytes as u64);
+            erased += 1;
+        }
+        Ok(erased)
+    }
+
+    /// Removes the whole history of a pipe.
+    pub fn erase_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
+        let key = record::key_of(pipe);
+        self.history.retain_in((key.as_slice(), 0)..=(key.as_slice(), u64::MAX), |_, _| false)?;
+        (head.kept_count, head.kept_bytes) = (0, 0);
+        Ok(())
+    }
+
+    pub fn set_head(&mut self, pipe: &Pipe, head: &Head) -> Result<(), StoreError> {
+        let key = record::key_of(pipe);
+        self.heads.insert(key.as_slice(), record::head_record(&key, head).as_slice())?;
+        Ok(())
+    }
+
+    pub fn remove_head(&mut self, pipe: &Pipe) -> Result<(), StoreError> {
+        self.heads.remove(record::key_of(pipe).as_slice())?;
+        Ok(())
+    }
+
+    pub fn set_retention(&mut self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {
+        let key = record::key_of(pipe);
+        self.settings.insert(key.as_slice(), record::retention_record(&key, retention).as_slice())?;
+        Ok(())
+    }
+
+    /// Answers whether there was a setting.
+    pub fn remove_retention(&mut self, pipe: &Pipe) -> Result<bool, StoreError> {
+        Ok(self.settings.remove(record::key_of(pipe).as_slice())?.is_some())
+    }
+}
+
+impl From<redb::Error> for StoreError {
+    fn from(error: redb::Error) -> StoreError {
+        match error {
+            redb::Error::Corrupted(what) => StoreError::Damaged(what),
+            other => StoreError::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<redb::StorageError> for StoreError {
+    fn from(error: redb::StorageError) -> StoreError {
+        StoreError::from(redb::Error::from(error))
+    }
+}
+
+impl From<redb::TableError> for StoreError {
+    fn from(error: redb::TableError) -> StoreError {
+        StoreError::from(redb::Error::from(error))
+    }
+}

@@ -1,0 +1,232 @@
+//! How pipes, messages and settings are written down. Every value ends with a checksum over its key and itself,
+//! because the engine does not look at what it reads back.
+
+use std::sync::OnceLock;
+
+use uuid::Uuid;
+
+use super::live::Head;
+use crate::clock::UnixMillis;
+use crate::pipe::{Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
+use crate::store::StoreError;
+use crate::user::{TenantId, UserId};
+
+const NAMED: u8 = 1;
+const LOG: u8 = 2;
+
+/// The key of a pipe: tenant, kind, name; so that the named pipes of a tenant stand together, by name.
+pub fn key_of(pipe: &Pipe) -> Vec<u8> {
+    match pipe {
+        Pipe::Named(tenant, name) => key_of_named(*tenant, name.as_str()),
+        Pipe::Log(tenant, user) => {
+            let mut key = tenant.0.to_be_bytes().to_vec();
+            key.push(LOG);
+            key.extend_from_slice(&user.number().to_be_bytes());
+            key
+        }
+    }
+}
+
+/// The key a named pipe has, or would have: `""` stands before the first name of the tenant.
+pub fn key_of_named(tenant: TenantId, name: &str) -> Vec<u8> {
+    let mut key = tenant.0.to_be_bytes().to_vec();
+    key.push(NAMED);
+    key.extend_from_slice(name.as_bytes());
+    key
+}
+
+/// The first key behind all named pipes of a tenant.
+pub fn key_behind_named(tenant: TenantId) -> Vec<u8> {
+    let mut key = tenant.0.to_be_bytes().to_vec();
+    key.push(LOG);
+    key
+}
+
+pub fn pipe_of(key: &[u8]) -> Result<Pipe, StoreError> {
+    parse_key(key).ok_or_else(|| StoreError::Damaged(format!("{key:02x?} is no key of a pipe")))
+}
+
+fn parse_key(key: &[u8]) -> Option<Pipe> {
+    let (tenant, rest) = key.split_first_chunk::<4>()?;
+    let (kind, rest) = rest.split_first()?;
+    let tenant = TenantId(u32::from_be_bytes(*tenant));
+    match *kind {
+        NAMED => {
+            let name = PipeName::for_subscription(std::str::from_utf8(rest).ok()?).ok()?;
+            Some(Pipe::Named(tenant, name))
+        }
+        LOG => {
+            let number = u32::from_be_bytes(rest.try_into().ok()?);
+            Some(Pipe::Log(tenant, UserId::new(u64::from(number))?))
+        }
+        _ => None,
+    }
+}
+
+/// Message: epoch, id, time in milliseconds, user (0: none), length of the event, event, text.
+pub fn message_record(key: &[u8], delivery: &Delivery) -> Vec<u8> {
+    let event = delivery.event.as_str().as_bytes();
+    let text = delivery.message.as_str().as_bytes();
+    let mut record = Vec::with_capacity(8 + 16 + 8 + 4 + 1 + event.len() + text.len() + 4);
+    record.extend_from_slice(&delivery.position.epoch.to_be_bytes());
+    record.extend_from_slice(delivery.id.0.as_bytes());
+    record.extend_from_slice(&delivery.sent_at.0.to_be_bytes());
+    record.extend_from_slice(&delivery.user.map_or(0, UserId::number).to_be_bytes());
+    // An event has at most 64 bytes by its type.
+    record.push(u8::try_from(event.len()).unwrap_or(0));
+    record.extend_from_slice(event);
+    record.extend_from_slice(text);
+    sealed(record, key, delivery.position.index)
+}
+
+pub fn message_of(pipe: &Pipe, key: &[u8], index: u64, record: &[u8]) -> Result<Delivery, StoreError> {
+    opened(record, key, index).and_then(|record| parse_message(pipe, index, record)).ok_or_else(|| {
+        StoreError::Damaged(format!("message {index} of pipe {} (tenant {})", pipe.shown_name(), pipe.tenant()))
+    })
+}
+
+fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
+    let (epoch, rest) = record.split_first_chunk::<8>()?;
+    let (id, rest) = rest.split_first_chunk::<16>()?;
+    let (sent_at, rest) = rest.split_first_chunk::<8>()?;
+    let (user, rest) = rest.split_first_chunk::<4>()?;
+    let (event_bytes, rest) = rest.split_first()?;
+    let (event, text) = rest.split_at_checked(usize::from(*event_bytes))?;
+    Some(Delivery {
+        pipe: pipe.clone(),
+        position: Position { epoch: u64::from_be_bytes(*epoch), index },
+        id: MessageId(Uuid::from_bytes(*id)),
+        event: std::str::from_utf8(event).ok()?.parse::<Event>().ok()?,
+        message: Message::new(String::from_utf8(text.to_vec()).ok()?, usize::MAX).ok()?,
+        user: UserId::new(u64::from(u32::from_be_bytes(*user))),
+        origin: None,
+        sent_at: UnixMillis(u64::from_be_bytes(*sent_at)),
+        encoded: OnceLock::new(),
+    })
+}
+
+/// Head: epoch, index of the newest message, how many messages are kept, how many bytes their records have.
+pub fn head_record(key: &[u8], head: &Head) -> Vec<u8> {
+    let numbers = [head.position.epoch, head.position.index, head.kept_count, head.kept_bytes];
+    sealed(numbers.iter().flat_map(|number| number.to_be_bytes()).collect(), key, 0)
+}
+
+/// What a head record says, with the retention of the pipe to be filled in.
+pub fn head_of(key: &[u8], record: &[u8], retention: Retention) -> Result<Head, StoreError> {
+    let numbers: Option<Vec<u64>> = opened(record, key, 0).map(|record| {
+        record.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()).map(u64::from_be_bytes).collect()
+    });
+    match numbers.as_deref() {
+        Some(&[epoch, index, kept_count, kept_bytes]) => {
+            Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, retention })
+        }
+        _ => Err(StoreError::Damaged(format!("the head of {:?}", parse_key(key)))),
+    }
+}
+
+/// Setting: length, then the time to live in seconds, 0 for none.
+pub fn retention_record(key: &[u8], retention: Retention) -> Vec<u8> {
+    let mut record = retention.length.to_be_bytes().to_vec();
+    record.extend_from_slice(&retention.ttl_seconds.unwrap_or(0).to_be_bytes());
+    sealed(record, key, 0)
+}
+
+pub fn retention_of(key: &[u8], record: &[u8]) -> Result<Retention, StoreError> {
+    let parse = |record: &[u8]| {
+        let (length, ttl) = record.split_first_chunk::<2>()?;
+        let ttl_seconds = u32::from_be_bytes(ttl.try_into().ok()?);
+        Some(Retention { length: u16::from_be_bytes(*length), ttl_seconds: (ttl_seconds > 0).then_some(ttl_seconds) })
+    };
+    opened(record, key, 0)
+        .and_then(parse)
+        .ok_or_else(|| StoreError::Damaged(format!("the settings of {:?}", parse_key(key))))
+}
+
+fn sealed(mut record: Vec<u8>, key: &[u8], index: u64) -> Vec<u8> {
+    let checksum = checksum(&record, key, index);
+    record.extend_from_slice(&checksum.to_be_bytes());
+    record
+}
+
+fn opened<'r>(record: &'r [u8], key: &[u8], index: u64) -> Option<&'r [u8]> {
+    let (record, seal) = record.split_last_chunk::<4>()?;
+    (checksum(record, key, index) == u32::from_be_bytes(*seal)).then_some(record)
+}
+
+fn checksum(record: &[u8], key: &[u8], index: u64) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(&index.to_be_bytes());
+    hasher.update(record);
+    hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(pipe: &Pipe) -> Delivery {
+        Delivery {
+            pipe: pipe.clone(),
+            position: Position { epoch: 9, index: 3 },
+            id: MessageId(Uuid::from_u128(0x1234)),
+            event: "greeting".parse().unwrap(),
+            message: Message::new("a 😀 'quoted' \\ text".into(), 100).unwrap(),
+            user: UserId::new(7),
+            origin: None,
+            sent_at: UnixMillis(1_700_000_000_123),
+            encoded: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_message_comes_back_as_it_was() {
+        let pipe = Pipe::Named(TenantId(2), PipeName::for_publish("room").unwrap());
+        let key = key_of(&pipe);
+        let written = delivery(&pipe);
+        let read = message_of(&pipe, &key, 3, &message_record(&key, &written)).unwrap();
+        assert_eq!(read.position, written.position);
+        assert_eq!(read.id, written.id);
+        assert_eq!(read.event, written.event);
+        assert_eq!(read.message, written.message);
+        assert_eq!(read.user, written.user);
+        assert_eq!(read.sent_at, written.sent_at);
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        let pipe = Pipe::Log(TenantId(2), UserId::new(8).unwrap());
+        let key = key_of(&pipe);
+        let record = message_record(&key, &delivery(&pipe));
+        for bit in 0..record.len() * 8 {
+            let mut flipped = record.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(message_of(&pipe, &key, 3, &flipped).is_err(), "bit {bit}");
+        }
+        assert!(message_of(&pipe, &key, 4, &record).is_err(), "a record in the wrong place");
+        for length in 0..record.len() {
+            assert!(message_of(&pipe, &key, 3, &record[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn keys_sort_by_tenant_and_name() {
+        let named = |tenant, name| key_of(&Pipe::Named(TenantId(tenant), PipeName::for_publish(name).unwrap()));
+        let log = key_of(&Pipe::Log(TenantId(1), UserId::new(5).unwrap()));
+        let mut keys = vec![named(2, "aaa"), log.clone(), named(1, "zzz"), named(1, "aaa")];
+        keys.sort();
+        assert_eq!(keys, vec![named(1, "aaa"), named(1, "zzz"), log.clone(), named(2, "aaa")]);
+        assert!(key_of_named(TenantId(1), "") < named(1, "aaa"));
+        assert!(named(1, "zzz") < key_behind_named(TenantId(1)));
+        assert!(key_behind_named(TenantId(1)) <= log);
+    }
+
+    #[test]
+    fn settings_and_heads_come_back() {
+        let retention = Retention { length: 10, ttl_seconds: Some(60) };
+        assert_eq!(retention_of(b"k", &retention_record(b"k", retention)), Ok(retention));
+        assert!(retention_of(b"other", &retention_record(b"k", retention)).is_err());
+        let head = Head { position: Position { epoch: 1, index: 2 }, kept_count: 3, kept_bytes: 4, retention };
+        assert_eq!(head_of(b"k", &head_record(b"k", &head), retention), Ok(head));
+    }
+}

@@ -1,0 +1,382 @@
+//! What every store promises. Each test runs over each store; a store is made by its factory, together with the
+//! ears it announces to and a clock that stands still.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[path = "world/clock.rs"]
+mod clock;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::StillClock;
+use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Retention};
+use cometql::store::embedded;
+use cometql::store::{Ear, EarId, News, PageMax, Publish, Since, Store, StoreError};
+use cometql::user::{TenantId, UserId};
+
+const EAR_BYTES_MAX: usize = 64 * 1024;
+const ALL: PageMax = PageMax { messages: 10_000, bytes: usize::MAX };
+/// Far longer than anything here takes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+struct World {
+    store: Arc<dyn Store>,
+    ears: Vec<Arc<Ear>>,
+    clock: Arc<StillClock>,
+    /// Where the store keeps things, if anywhere.
+    directory: Option<tempfile::TempDir>,
+}
+
+fn world(directory: Option<tempfile::TempDir>) -> World {
+    let ears: Vec<Arc<Ear>> = (0..2).map(|_| Ear::new(EAR_BYTES_MAX, Box::new(|| {}))).collect();
+    let clock = Arc::new(StillClock::at(1_700_000_000_000));
+    let config = embedded::Config {
+        directory: directory.as_ref().map(|directory| directory.path().to_owned()),
+        history_bytes_max_per_pipe: 1024 * 1024,
+    };
+    let store = embedded::open(&config, ears.clone(), clock.clone()).unwrap();
+    World { store, ears, clock, directory }
+}
+
+impl World {
+    /// The same store, opened again.
+    async fn reopened(self) -> World {
+        self.store.close().await;
+        drop(self.store);
+        world(self.directory)
+    }
+
+    async fn publish(&self, pipe: &Pipe, text: &str) -> cometql::store::Published {
+        self.store.publish(vec![publish(pipe, text)]).await.unwrap()[0]
+    }
+
+    fn heard(&self, ear: usize) -> Vec<String> {
+        self.ears[ear].take().iter().map(|News::Delivery(delivery)| delivery.message.as_str().to_owned()).collect()
+    }
+
+    async fn history(&self, pipe: &Pipe, since: Since) -> Vec<String> {
+        let page = self.store.history(pipe, since, ALL).await.unwrap();
+        page.messages.iter().map(|delivery| delivery.message.as_str().to_owned()).collect()
+    }
+
+    async fn keep(&self, pipe: &Pipe, length: i64) {
+        self.store.set_retention(pipe, Retention::of_length(length)).await.unwrap();
+    }
+}
+
+/// Runs a promise over every store.
+fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for directory in [None, Some(tempfile::tempdir().unwrap())] {
+        let kind = if directory.is_some() { "embedded, on disk" } else { "embedded, in memory" };
+        println!("over the store: {kind}");
+        runtime.block_on(async { tokio::time::timeout(DEADLINE, promise(world(directory))).await }).unwrap();
+    }
+}
+
+fn name(text: &str) -> PipeName {
+    PipeName::for_publish(text).unwrap()
+}
+
+fn pipe(text: &str) -> Pipe {
+    Pipe::Named(TenantId(1), name(text))
+}
+
+fn publish(pipe: &Pipe, text: &str) -> Publish {
+    Publish {
+        pipe: pipe.clone(),
+        id: MessageId::new(),
+        event: "event".parse().unwrap(),
+        message: Message::new(text.to_owned(), usize::MAX).unwrap(),
+        user: None,
+        origin: None,
+        sender_listens: false,
+    }
+}
+
+#[test]
+fn a_pipe_counts_its_messages_from_one_in_one_epoch() {
+    over_every_store(|world| async move {
+        for kept in [0, 10] {
+            let pipe = pipe(&format!("kept_{kept}"));
+            world.keep(&pipe, kept).await;
+            let first = world.publish(&pipe, "a").await.position;
+            let second = world.publish(&pipe, "b").await.position;
+            assert_eq!((first.index, second.index), (1, 2));
+            assert_eq!(first.epoch, second.epoch);
+            assert_ne!(first.epoch, 0);
+            assert!(first.epoch < 1 << 53, "an epoch is a number JavaScript holds exactly");
+        }
+    });
+}
+
+#[test]
+fn an_ear_hears_what_is_published_while_somebody_behind_it_listens_and_once() {
+    over_every_store(|world| async move {
+        for kept in [0, 10] {
+            let pipe = pipe(&format!("kept_{kept}"));
+            world.keep(&pipe, kept).await;
+            world.publish(&pipe, "before").await;
+            let at = world.store.listen(&pipe, EarId(0)).await.unwrap();
+            assert_eq!(at.index, 1);
+            world.store.listen(&pipe, EarId(0)).await.unwrap();
+            world.publish(&pipe, "both").await;
+            world.store.unlisten(&pipe, EarId(0)).await.unwrap();
+            world.publish(&pipe, "one").await;
+            world.store.unlisten(&pipe, EarId(0)).await.unwrap();
+            world.publish(&pipe, "none").await;
+            assert_eq!(world.heard(0), ["both", "one"]);
+            assert_eq!(world.heard(1), [""; 0]);
+        }
+    });
+}
+
+#[test]
+fn receivers_are_the_connections_that_listen_without_the_sender() {
+    over_every_store(|world| async move {
+        for kept in [0, 10] {
+            let pipe = pipe(&format!("kept_{kept}"));
+            world.keep(&pipe, kept).await;
+            assert_eq!(world.publish(&pipe, "nobody").await.receivers, 0);
+            for ear in [0, 0, 1] {
+                world.store.listen(&pipe, EarId(ear)).await.unwrap();
+            }
+            assert_eq!(world.store.listeners(&pipe).await.unwrap(), 3);
+            assert_eq!(world.publish(&pipe, "three").await.receivers, 3);
+            let origin = Some(ConnectionId { node: 0, shard: 1, slot: 4, serial: 5 });
+            let own = Publish { origin, sender_listens: true, user: UserId::new(9), ..publish(&pipe, "own") };
+            assert_eq!(world.store.publish(vec![own]).await.unwrap()[0].receivers, 2);
+            let News::Delivery(last) = world.ears[1].take().pop().unwrap();
+            assert_eq!((last.origin, last.user), (origin, UserId::new(9)));
+            world.ears[0].take();
+        }
+    });
+}
+
+#[test]
+fn a_batch_is_heard_in_its_order_whatever_its_pipes_keep() {
+    over_every_store(|world| async move {
+        let (live, kept) = (pipe("live"), pipe("kept"));
+        world.keep(&kept, 10).await;
+        for pipe in [&live, &kept] {
+            world.store.listen(pipe, EarId(0)).await.unwrap();
+        }
+        let batch = ["1", "2", "3", "4"].iter().zip([&live, &kept, &live, &kept]);
+        let batch = batch.map(|(text, pipe)| publish(pipe, text)).collect();
+        let published = world.store.publish(batch).await.unwrap();
+        assert_eq!(published.iter().map(|published| published.position.index).collect::<Vec<_>>(), [1, 1, 2, 2]);
+        assert_eq!(world.heard(0), ["1", "2", "3", "4"]);
+        assert_eq!(world.history(&kept, Since::Beginning).await, ["2", "4"]);
+        assert_eq!(world.store.publish(Vec::new()).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn history_keeps_the_newest_and_gives_them_oldest_first_in_pages() {
+    over_every_store(|world| async move {
+        let pipe = pipe("history");
+        world.keep(&pipe, 3).await;
+        for text in ["a", "b", "c", "d", "e"] {
+            world.publish(&pipe, text).await;
+        }
+        assert_eq!(world.history(&pipe, Since::Beginning).await, ["c", "d", "e"]);
+        assert_eq!(world.history(&pipe, Since::After(3)).await, ["d", "e"]);
+        assert_eq!(world.history(&pipe, Since::After(5)).await, [""; 0]);
+        assert_eq!(world.history(&pipe, Since::Newest(2)).await, ["d", "e"]);
+        assert_eq!(world.history(&pipe, Since::Newest(9)).await, ["c", "d", "e"]);
+        assert_eq!(world.history(&pipe, Since::Newest(0)).await, [""; 0]);
+        let two = PageMax { messages: 2, bytes: usize::MAX };
+        let page = world.store.history(&pipe, Since::Beginning, two).await.unwrap();
+        assert_eq!((page.messages.len(), page.more, page.messages[1].position.index), (2, true, 4));
+        let page = world.store.history(&pipe, Since::After(4), two).await.unwrap();
+        assert_eq!((page.messages.len(), page.more), (1, false));
+        let small = PageMax { messages: 10, bytes: 1 };
+        let page = world.store.history(&pipe, Since::Beginning, small).await.unwrap();
+        assert_eq!((page.messages.len(), page.more), (1, true), "a page is never empty while there is more");
+        world.keep(&pipe, 1).await;
+        assert_eq!(world.history(&pipe, Since::Beginning).await.len(), 3, "trimmed by the next publish");
+        world.publish(&pipe, "f").await;
+        assert_eq!(world.history(&pipe, Since::Beginning).await, ["f"]);
+    });
+}
+
+#[test]
+fn history_is_bounded_in_bytes_too() {
+    over_every_store(|world| async move {
+        let pipe = pipe("large");
+        world.keep(&pipe, 1_000).await;
+        let text = "x".repeat(300 * 1024);
+        for _ in 0..6 {
+            world.publish(&pipe, &text).await;
+        }
+        assert_eq!(world.history(&pipe, Since::Beginning).await.len(), 3);
+    });
+}
+
+#[test]
+fn erasing_leaves_holes_and_positions_go_on() {
+    over_every_store(|world| async move {
+        let pipe = pipe("holes");
+        world.keep(&pipe, 10).await;
+        for text in ["a", "b", "c"] {
+            world.publish(&pipe, text).await;
+        }
+        assert_eq!(world.store.erase(&pipe, &[2, 2, 7]).await.unwrap(), 1);
+        assert_eq!(world.history(&pipe, Since::Beginning).await, ["a", "c"]);
+        assert_eq!(world.store.erase(&pipe, &[1, 3]).await.unwrap(), 2);
+        assert_eq!(world.store.kept(TenantId(1), None, 10).await.unwrap(), []);
+        assert_eq!(world.publish(&pipe, "d").await.position.index, 4);
+    });
+}
+
+#[test]
+fn removing_a_setting_removes_the_history_and_positions_go_on() {
+    over_every_store(|world| async move {
+        let pipe = pipe("settings");
+        assert_eq!(world.store.retention(&pipe).await.unwrap(), None);
+        assert!(!world.store.remove_retention(&pipe).await.unwrap());
+        world.keep(&pipe, 5).await;
+        assert_eq!(world.store.retention(&pipe).await.unwrap(), Some(Retention::of_length(5)));
+        world.publish(&pipe, "a").await;
+        assert!(world.store.remove_retention(&pipe).await.unwrap());
+        assert_eq!(world.history(&pipe, Since::Beginning).await, [""; 0]);
+        assert_eq!(world.publish(&pipe, "b").await.position.index, 2);
+        assert_eq!(world.history(&pipe, Since::Beginning).await, [""; 0]);
+        world.keep(&pipe, 5).await;
+        assert_eq!(world.publish(&pipe, "c").await.position.index, 3);
+        assert_eq!(world.history(&pipe, Since::Beginning).await, ["c"]);
+        world.keep(&pipe, 0).await;
+        assert_eq!(world.history(&pipe, Since::Beginning).await, [""; 0]);
+        assert_eq!(world.store.retention(&pipe).await.unwrap(), Some(Retention::NOTHING));
+    });
+}
+
+#[test]
+fn listings_are_by_name_in_pages_and_of_one_tenant() {
+    over_every_store(|world| async move {
+        for text in ["bbb", "aaa", "ccc"] {
+            let pipe = pipe(text);
+            world.keep(&pipe, 5).await;
+            world.publish(&pipe, "kept").await;
+            world.store.listen(&pipe, EarId(0)).await.unwrap();
+        }
+        let stranger = Pipe::Named(TenantId(2), name("aab"));
+        world.keep(&stranger, 5).await;
+        world.publish(&stranger, "theirs").await;
+        world.store.listen(&stranger, EarId(0)).await.unwrap();
+        world.store.listen(&Pipe::Log(TenantId(1), UserId::new(1).unwrap()), EarId(0)).await.unwrap();
+
+        let tenant = TenantId(1);
+        let (first, rest) = (name("aaa"), [name("bbb"), name("ccc")]);
+        assert_eq!(world.store.kept(tenant, None, 1).await.unwrap(), std::slice::from_ref(&first));
+        assert_eq!(world.store.kept(tenant, Some(&first), 9).await.unwrap(), rest);
+        assert_eq!(world.store.listened(tenant, None, 1).await.unwrap(), [(first.clone(), 1)]);
+        let listened = world.store.listened(tenant, Some(&first), 9).await.unwrap();
+        assert_eq!(listened.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), rest);
+        let retentions = world.store.retentions(tenant, Some(&first), 9).await.unwrap();
+        assert_eq!(retentions, rest.map(|name| (name, Retention::of_length(5))));
+        assert_eq!(world.history(&pipe("aaa"), Since::Beginning).await, ["kept"]);
+    });
+}
+
+#[test]
+fn a_trusted_pipe_is_kept_for_two_minutes_without_a_setting() {
+    over_every_store(|world| async move {
+        let pipe = pipe("trust_me");
+        world.publish(&pipe, "old").await;
+        world.clock.forward(119_000);
+        world.publish(&pipe, "new").await;
+        assert_eq!(world.history(&pipe, Since::Beginning).await, ["old", "new"]);
+        world.clock.forward(2_000);
+        assert_eq!(world.history(&pipe, Since::Beginning).await, ["new"]);
+        world.publish(&pipe, "newer").await;
+        assert_eq!(world.history(&pipe, Since::Newest(9)).await, ["new", "newer"]);
+    });
+}
+
+#[test]
+fn a_full_ear_makes_publishers_wait_and_loses_nothing() {
+    over_every_store(|world| async move {
+        for kept in [0, 10] {
+            let pipe = pipe(&format!("kept_{kept}"));
+            world.keep(&pipe, kept).await;
+            world.store.listen(&pipe, EarId(0)).await.unwrap();
+            let text = "x".repeat(EAR_BYTES_MAX - 1_000);
+            world.publish(&pipe, &text).await;
+            let mut waiting = Box::pin(world.store.publish(vec![publish(&pipe, &text)]));
+            let polled = std::future::poll_fn(|context| std::task::Poll::Ready(waiting.as_mut().poll(context)));
+            assert!(polled.await.is_pending());
+            let other = Pipe::Named(TenantId(1), name("heard_by_nobody"));
+            world.publish(&other, "does not wait").await;
+            assert_eq!(world.heard(0).len(), 1);
+            assert_eq!(waiting.await.unwrap()[0].position.index, 2);
+            assert_eq!(world.heard(0).len(), 1);
+        }
+    });
+}
+
+#[test]
+fn whoever_publishes_at_once_an_ear_hears_every_index_once_and_in_order() {
+    over_every_store(|world| async move {
+        let pipe = pipe("crowded");
+        world.store.listen(&pipe, EarId(0)).await.unwrap();
+        let publisher = |store: Arc<dyn Store>, pipe: Pipe| async move {
+            for _ in 0..200 {
+                store.publish(vec![publish(&pipe, "x"), publish(&pipe, "y")]).await.unwrap();
+            }
+        };
+        let publishers: Vec<_> =
+            (0..4).map(|_| tokio::spawn(publisher(Arc::clone(&world.store), pipe.clone()))).collect();
+        // While they publish, the pipe changes between kept and not kept, which changes who numbers it.
+        let mut indexes = Vec::new();
+        let mut round = 0;
+        while indexes.len() < 1_600 {
+            round += 1;
+            if round % 2 == 0 {
+                world.store.remove_retention(&pipe).await.unwrap();
+            } else {
+                world.keep(&pipe, 100).await;
+            }
+            let news = world.ears[0].take();
+            indexes.extend(news.iter().map(|News::Delivery(delivery)| delivery.position.index));
+            tokio::task::yield_now().await;
+        }
+        for publisher in publishers {
+            publisher.await.unwrap();
+        }
+        assert_eq!(indexes, (1..=1_600).collect::<Vec<u64>>());
+    });
+}
+
+#[test]
+fn what_is_kept_is_there_when_the_store_is_opened_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let world = world(Some(tempfile::tempdir().unwrap()));
+        let (live, kept, log) = (pipe("live"), pipe("kept"), Pipe::Log(TenantId(1), UserId::new(3).unwrap()));
+        world.keep(&kept, 10).await;
+        world.keep(&log, 10).await;
+        let before = [world.publish(&live, "l").await, world.publish(&kept, "k").await];
+        world.publish(&log, "private").await;
+        let world = world.reopened().await;
+        assert_eq!(world.history(&kept, Since::Beginning).await, ["k"]);
+        assert_eq!(world.history(&log, Since::Beginning).await, ["private"]);
+        assert_eq!(world.store.retention(&kept).await.unwrap(), Some(Retention::of_length(10)));
+        let after = [world.publish(&live, "l").await, world.publish(&kept, "k").await];
+        assert_ne!(after[0].position.epoch, before[0].position.epoch, "what is not kept begins a new epoch");
+        assert_eq!(after[1].position.epoch, before[1].position.epoch);
+        assert_eq!(after[1].position.index, 2);
+    });
+}
+
+#[test]
+fn a_data_directory_belongs_to_one_node() {
+    let world = world(Some(tempfile::tempdir().unwrap()));
+    let directory = world.directory.as_ref().map(|directory| directory.path().to_owned());
+    let config = embedded::Config { directory, history_bytes_max_per_pipe: 1 };
+    let Err(StoreError::Unavailable(reason)) = embedded::open(&config, Vec::new(), world.clock) else {
+        panic!("a second store was opened");
+    };
+    assert!(reason.contains("another node is using it"), "{reason}");
+}
