@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use cometql::mysql::Config;
 
-use crate::raw_client::{DEADLINE, RawClient, dial, framed, login_packet};
-use crate::server::{Server, config};
+use crate::raw_client::{DEADLINE, RawClient, Reply, dial, framed, login_packet, native_proof};
+use crate::server::{PASSWORD, Server, config};
 
 #[test]
 fn a_claim_of_64_mib_before_login_is_refused_at_once() {
@@ -104,6 +104,26 @@ fn a_packet_out_of_order_ends_its_connection_only() {
     assert_eq!(client.reply().code(), 1156);
     assert_eq!(client.rest(), b"");
     assert!(other.command(b"\x0e").is_ok());
+}
+
+#[test]
+fn who_does_not_read_its_replies_keeps_nobody_else_waiting() {
+    let server = Server::start();
+    let mut other = RawClient::logged_in(server.address);
+    let socket = dial(server.address);
+    let mut client = RawClient::greeted(Box::new(socket.try_clone().unwrap()));
+    let proof = native_proof(PASSWORD, &client.salt);
+    assert!(client.log_in(0, "root", &proof, None).is_ok());
+    socket.set_nonblocking(true).unwrap();
+    let query = framed(0, format!("\x03SELECT '{}'", "x".repeat(60_000)).as_bytes());
+    let mut unanswered = 0;
+    // Until the buffers of both ends are full, and the server has stopped to read because nobody takes its replies.
+    while let Ok(written) = client.wire.write(&query) {
+        unanswered += written;
+        assert!(unanswered < 256 * 1024 * 1024, "the server reads without end");
+        assert!(other.command(b"\x0e").is_ok());
+    }
+    assert!(matches!(other.query("SELECT 1"), Reply::Rows(..)));
 }
 
 #[test]
