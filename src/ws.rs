@@ -1,5 +1,7 @@
 //! The browsers' wire: HTTP and WebSocket on one port.
 
+pub mod page;
+
 use std::net::SocketAddr;
 
 #[derive(Clone, Debug)]
