@@ -255,9 +255,11 @@ impl Draft {
     }
 
     fn finish(&self) -> Result<Settings, ConfigError> {
-        self.check_order("login_packet_bytes_max", self.mysql.login_packet_bytes_max, "packet_bytes_max")?;
-        self.check_order("message_bytes_max", self.message_bytes_max, "packet_bytes_max")?;
-        self.check_order("message_bytes_max", self.message_bytes_max, "ear_bytes_max")?;
+        let packet = ("packet_bytes_max", self.mysql.packet_bytes_max);
+        let message = ("message_bytes_max", self.message_bytes_max);
+        self.check_order(("login_packet_bytes_max", self.mysql.login_packet_bytes_max), packet)?;
+        self.check_order(message, packet)?;
+        self.check_order(message, ("ear_bytes_max", self.ws.ear_bytes_max))?;
         let directory = if self.keeps_nothing()? { None } else { self.data_dir.clone() };
         Ok(Settings {
             mysql: mysql::Config {
@@ -273,17 +275,19 @@ impl Draft {
         })
     }
 
-    fn check_order(&self, small: &str, small_bytes: usize, large: &str) -> Result<(), ConfigError> {
-        let large_bytes = if large == "ear_bytes_max" { self.ws.ear_bytes_max } else { self.mysql.packet_bytes_max };
-        if small_bytes <= large_bytes {
+    /// The second limit leaves room for what the first allows.
+    fn check_order(&self, small: (&str, usize), large: (&str, usize)) -> Result<(), ConfigError> {
+        if small.1 <= large.1 {
             return Ok(());
         }
         Err(ConfigError(format!(
-            "{small} ({}, {}) is larger than {large} ({}, {}): lower the first or raise the second",
-            value::shown_bytes(small_bytes),
-            self.source(small),
-            value::shown_bytes(large_bytes),
-            self.source(large),
+            "{} ({}, {}) is larger than {} ({}, {}): lower the first or raise the second",
+            small.0,
+            value::shown_bytes(small.1),
+            self.source(small.0),
+            large.0,
+            value::shown_bytes(large.1),
+            self.source(large.0),
         )))
     }
 

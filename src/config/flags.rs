@@ -101,7 +101,6 @@ fn flag(setting: &'static Setting) -> Arg {
     let flag = Arg::new(setting.key)
         .long(setting.flag)
         .value_parser(ValueParser::string())
-        .allow_hyphen_values(setting.is_secret())
         .global(true)
         .action(ArgAction::Set)
         .help(format!("{}{default}", setting.about))

@@ -191,6 +191,11 @@ fn a_mistake_in_a_variable_or_a_flag_is_named_too() {
     for (args, variables, expected) in cases {
         assert_eq!(error(args, variables, None), expected);
     }
+    let message = error(&["--password", "--memory"], &[], None);
+    assert!(
+        message.starts_with("a value is required for '--password <TEXT>'"),
+        "a forgotten value is no password: {message}"
+    );
     let message = error(&["--ws-lisen", "x"], &[], None);
     assert!(
         message.starts_with("unexpected argument '--ws-lisen' found") && message.contains("--ws-listen"),
@@ -229,7 +234,7 @@ fn a_file_that_is_named_must_be_there() {
 #[test]
 fn the_password_is_given_in_one_of_two_ways() {
     let given = |text: &str, source| PasswordSource::Given { text: text.to_owned(), source };
-    let flag = settings(&["--password", "-a b"], &[("COMETQL_PASSWORD_FILE", "f")], Some("password = \"c\""));
+    let flag = settings(&["--password=-a b"], &[("COMETQL_PASSWORD_FILE", "f")], Some("password = \"c\""));
     assert_eq!(flag.password, given("-a b", Source::Flag("--password".to_owned())));
     let variable = settings(&[], &[("COMETQL_PASSWORD", "b")], Some("password_file = \"f\""));
     assert_eq!(variable.password, given("b", Source::Environment("COMETQL_PASSWORD".to_owned())));
