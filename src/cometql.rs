@@ -1,6 +1,42 @@
 //! The language: text becomes a [`Statement`], or an error with its place.
 //!
 //! This file is what the parser makes and the tables read; nothing in here knows what a table does.
+//! [`Statements`] yields what a text says; [`prepare`] reads the one statement of a text with its `?`.
+
+mod statements;
+mod statement;
+mod insert;
+mod select;
+mod set;
+mod show;
+mod expression;
+mod literal;
+mod text;
+mod json;
+mod parser;
+mod lexer;
+mod mistake;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod seen;
+
+pub use mistake::SyntaxError;
+pub use parser::{EXPRESSION_DEPTH_MAX, PARAMETERS_MAX, PARTS_MAX};
+pub use statements::{STATEMENTS_MAX, Statements, parse, prepare};
+
+/// How a text is to be read: what a client can change by SET sql_mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dialect {
+    /// False after NO_BACKSLASH_ESCAPES: a backslash in a string is a letter.
+    pub backslash_escapes: bool,
+}
+
+impl Default for Dialect {
+    fn default() -> Dialect {
+        Dialect { backslash_escapes: true }
+    }
+}
 
 /// A byte offset into the text that was parsed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -72,6 +108,8 @@ pub struct Change {
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Select {
+    /// SELECT DISTINCT: equal rows are answered once.
+    pub distinct: bool,
     pub items: Vec<Item>,
     /// `None` for SELECT without FROM and for FROM dual.
     pub from: Option<TableName>,
@@ -153,7 +191,8 @@ pub enum Expression {
         name: String,
         place: Place,
     },
-    /// A function of the language: its name in lower case, and its arguments. `count(*)` has none.
+    /// A function of the language: its name in lower case, and its arguments. `count(*)` has none; the second of
+    /// CAST(x AS type) and CONVERT(x USING charset) is a text. A function without brackets (CURRENT_USER) is one, too.
     Call {
         function: String,
         arguments: Vec<Expression>,
@@ -296,6 +335,7 @@ pub enum Transaction {
     Begin,
     Commit,
     Rollback,
+    /// SAVEPOINT, RELEASE SAVEPOINT and ROLLBACK TO: the transaction stays as it is.
     Savepoint,
 }
 

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
+pub const SERVER_VERSION: &str = concat!("8.0.36-cometql-", env!("CARGO_PKG_VERSION"));
+
 pub struct Status {
     started: Instant,
     browsers_connected: AtomicI64,

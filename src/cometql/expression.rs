@@ -1,0 +1,346 @@
+//! Expressions, by precedence climbing: a level of recursion is a bracket or a sign, never a link of a chain.
+
+use super::lexer::Kind;
+use super::mistake::Parsed;
+use super::parser::{Parser, identifier};
+use super::{Expression, Operator};
+
+/// How strongly an operator binds, weakest first, as in MySQL.
+mod power {
+    pub const OR: u8 = 1;
+    pub const AND: u8 = 2;
+    pub const NOT: u8 = 3;
+    pub const COMPARISON: u8 = 4;
+    /// IN, LIKE and BETWEEN.
+    pub const PREDICATE: u8 = 5;
+    pub const SUM: u8 = 6;
+    pub const PRODUCT: u8 = 7;
+    pub const SIGN: u8 = 8;
+}
+
+enum Infix {
+    Or,
+    And,
+    Is,
+    Binary(Operator),
+    Predicate,
+    Collate,
+}
+
+impl Parser<'_> {
+    pub fn expression(&mut self) -> Parsed<Expression> {
+        self.expression_above(0)
+    }
+
+    /// Reads operators that bind more strongly than `floor`.
+    fn expression_above(&mut self, floor: u8) -> Parsed<Expression> {
+        self.deeper(|parser| {
+            parser.count_part()?;
+            let mut left = parser.operand()?;
+            let mut links = 0;
+            while let Some((infix, power)) = parser.infix() {
+                if power <= floor {
+                    break;
+                }
+                // AND and OR are joined in a balanced tree; what else is chained grows to the left.
+                links += usize::from(power > power::AND);
+                parser.check_depth(links)?;
+                left = parser.infix_expression(left, &infix, power)?;
+            }
+            Ok(left)
+        })
+    }
+
+    fn infix(&self) -> Option<(Infix, u8)> {
+        let binary = |operator, power| Some((Infix::Binary(operator), power));
+        match self.token.kind {
+            Kind::Equal => binary(Operator::Equal, power::COMPARISON),
+            Kind::NullSafeEqual => binary(Operator::NullSafeEqual, power::COMPARISON),
+            Kind::NotEqual => binary(Operator::NotEqual, power::COMPARISON),
+            Kind::Less => binary(Operator::Less, power::COMPARISON),
+            Kind::LessOrEqual => binary(Operator::LessOrEqual, power::COMPARISON),
+            Kind::Greater => binary(Operator::Greater, power::COMPARISON),
+            Kind::GreaterOrEqual => binary(Operator::GreaterOrEqual, power::COMPARISON),
+            Kind::Plus => binary(Operator::Add, power::SUM),
+            Kind::Minus => binary(Operator::Subtract, power::SUM),
+            Kind::Star => binary(Operator::Multiply, power::PRODUCT),
+            Kind::Slash => binary(Operator::Divide, power::PRODUCT),
+            Kind::Percent => binary(Operator::Modulo, power::PRODUCT),
+            Kind::BothSigns => Some((Infix::And, power::AND)),
+            Kind::EitherSign => Some((Infix::Or, power::OR)),
+            Kind::Word => match self.token.text.len() {
+                2 if self.token.is("OR") => Some((Infix::Or, power::OR)),
+                2 if self.token.is("IS") => Some((Infix::Is, power::COMPARISON)),
+                2 if self.token.is("IN") => Some((Infix::Predicate, power::PREDICATE)),
+                3 if self.token.is("AND") => Some((Infix::And, power::AND)),
+                3 if self.token.is("NOT") => Some((Infix::Predicate, power::PREDICATE)),
+                3 if self.token.is("MOD") => binary(Operator::Modulo, power::PRODUCT),
+                4 if self.token.is("LIKE") => Some((Infix::Predicate, power::PREDICATE)),
+                7 if self.token.is("BETWEEN") => Some((Infix::Predicate, power::PREDICATE)),
+                7 if self.token.is("COLLATE") => Some((Infix::Collate, power::SIGN)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn infix_expression(&mut self, left: Expression, infix: &Infix, power: u8) -> Parsed<Expression> {
+        match infix {
+            Infix::Or => self.chain(left, power, &["OR"], Kind::EitherSign, Expression::Or),
+            Infix::And => self.chain(left, power, &["AND"], Kind::BothSigns, Expression::And),
+            Infix::Is => self.is_null(left),
+            Infix::Predicate => self.predicate(left),
+            Infix::Binary(operator) => {
+                self.next();
+                let right = Box::new(self.expression_above(power)?);
+                Ok(Expression::Binary { operator: *operator, left: Box::new(left), right })
+            }
+            Infix::Collate => {
+                self.next();
+                self.name("a collation")?;
+                Ok(left)
+            }
+        }
+    }
+
+    /// A chain of ANDs, or of ORs, however long.
+    fn chain(
+        &mut self,
+        first: Expression,
+        power: u8,
+        words: &[&str],
+        sign: Kind,
+        pair: fn(Box<Expression>, Box<Expression>) -> Expression,
+    ) -> Parsed<Expression> {
+        let mut terms = vec![first];
+        while self.skip_words(words) || self.skip(sign) {
+            terms.push(self.expression_above(power)?);
+        }
+        // Neighbours are joined until one is left, so that the tree is as deep as the logarithm of the chain.
+        while terms.len() > 1 {
+            let mut joined = Vec::with_capacity(terms.len().div_ceil(2));
+            let mut terms_left = terms.into_iter();
+            while let Some(left) = terms_left.next() {
+                joined.push(match terms_left.next() {
+                    Some(right) => pair(Box::new(left), Box::new(right)),
+                    None => left,
+                });
+            }
+            terms = joined;
+        }
+        terms.pop().ok_or_else(|| self.expected("a value"))
+    }
+
+    fn is_null(&mut self, left: Expression) -> Parsed<Expression> {
+        self.next();
+        let negated = self.skip_word("NOT");
+        self.expect_word("NULL")?;
+        Ok(Expression::IsNull { value: Box::new(left), negated })
+    }
+
+    fn predicate(&mut self, left: Expression) -> Parsed<Expression> {
+        let negated = self.skip_word("NOT");
+        let value = Box::new(left);
+        if self.skip_word("IN") {
+            return Ok(Expression::In { value, list: self.in_list()?, negated });
+        }
+        if self.skip_word("LIKE") {
+            let pattern = Box::new(self.expression_above(power::PREDICATE)?);
+            self.skip_escape()?;
+            return Ok(Expression::Like { value, pattern, negated });
+        }
+        if self.skip_word("BETWEEN") {
+            let low = Box::new(self.expression_above(power::PREDICATE)?);
+            self.expect_word("AND")?;
+            let high = Box::new(self.expression_above(power::PREDICATE)?);
+            return Ok(Expression::Between { value, low, high, negated });
+        }
+        Err(self.expected("IN, LIKE or BETWEEN after NOT"))
+    }
+
+    fn in_list(&mut self) -> Parsed<Vec<Expression>> {
+        self.expect(Kind::Open, "( after IN")?;
+        let list = if self.token.is("SELECT") {
+            let select = self.deeper(Self::select)?;
+            vec![Expression::Subquery(Box::new(select))]
+        } else {
+            self.expressions()?
+        };
+        self.expect(Kind::Close, ", or ) in the list of IN")?;
+        Ok(list)
+    }
+
+    /// `ESCAPE '\'` says what is so anyway.
+    fn skip_escape(&mut self) -> Parsed<()> {
+        if !self.skip_word("ESCAPE") {
+            return Ok(());
+        }
+        match self.token.kind {
+            Kind::Text(_) if matches!(self.token.text, r"\\" | r"\") => {
+                self.next();
+                Ok(())
+            }
+            _ => Err(self.unsupported(r"an ESCAPE other than '\\'")),
+        }
+    }
+
+    /// One or more, with commas between.
+    pub fn expressions(&mut self) -> Parsed<Vec<Expression>> {
+        let mut list = vec![self.expression()?];
+        while self.skip(Kind::Comma) {
+            list.push(self.expression()?);
+        }
+        Ok(list)
+    }
+
+    /// A value, or a sign with its value.
+    fn operand(&mut self) -> Parsed<Expression> {
+        while self.skip(Kind::Plus) {}
+        match self.token.kind {
+            Kind::Minus => {
+                let place = self.next().place();
+                Ok(match self.expression_above(power::SIGN)? {
+                    Expression::Integer(number, _) => Expression::Integer(number.saturating_neg(), place),
+                    Expression::Decimal(number, _) if !number.starts_with('-') => {
+                        Expression::Decimal(format!("-{number}"), place)
+                    }
+                    other => Expression::Negative(Box::new(other)),
+                })
+            }
+            Kind::NotSign => {
+                self.next();
+                Ok(Expression::Not(Box::new(self.expression_above(power::SIGN)?)))
+            }
+            Kind::Open => self.bracket(),
+            Kind::Word => self.word(),
+            Kind::Backtick => self.column(),
+            // With ANSI_QUOTES a name may stand in double quotes; before a dot nothing else can.
+            Kind::Text('"') if self.second().kind == Kind::Dot => self.column(),
+            Kind::Parameter => {
+                let place = self.token.place();
+                Ok(Expression::Parameter(self.parameter()?, place))
+            }
+            _ => self.literal(),
+        }
+    }
+
+    fn bracket(&mut self) -> Parsed<Expression> {
+        self.next();
+        let inside =
+            if self.token.is("SELECT") { Expression::Subquery(Box::new(self.select()?)) } else { self.expression()? };
+        self.expect(Kind::Close, ") to close the bracket")?;
+        Ok(inside)
+    }
+
+    fn column(&mut self) -> Parsed<Expression> {
+        let name = self.column_name()?;
+        // In INSERT … AS new ON DUPLICATE KEY UPDATE, `new.column` is VALUES(column).
+        match (&name.table, self.new_row) {
+            (Some(table), Some(new)) if table.text.eq_ignore_ascii_case(new) => {
+                let place = table.place;
+                let arguments = vec![Expression::Column(super::ColumnName { table: None, column: name.column })];
+                Ok(Expression::Call { function: "values".into(), arguments, place })
+            }
+            _ => Ok(Expression::Column(name)),
+        }
+    }
+
+    /// A value that begins with a word: a constant, a function, a column.
+    fn word(&mut self) -> Parsed<Expression> {
+        let token = self.token;
+        let place = token.place();
+        if token.is("NOT") {
+            self.next();
+            return Ok(Expression::Not(Box::new(self.expression_above(power::NOT - 1)?)));
+        }
+        let after = self.second().kind;
+        if after == Kind::Open && !is_reserved(token.text) {
+            return self.call();
+        }
+        if let Some(constant) = match token.text.len() {
+            4 if token.is("NULL") => Some(Expression::Null(place)),
+            4 if token.is("TRUE") => Some(Expression::Integer(1, place)),
+            5 if token.is("FALSE") => Some(Expression::Integer(0, place)),
+            7 if token.is("DEFAULT") => Some(Expression::Default(place)),
+            12.. if token.is_one_of(BRACKETLESS) => {
+                Some(Expression::Call { function: token.text.to_ascii_lowercase(), arguments: Vec::new(), place })
+            }
+            _ => None,
+        } {
+            self.next();
+            return Ok(constant);
+        }
+        if matches!(after, Kind::Text(_) | Kind::Hexadecimal | Kind::Bits) && token.is_one_of(INTRODUCERS) {
+            self.next();
+            return self.literal();
+        }
+        if is_reserved(token.text) && after != Kind::Dot {
+            return Err(self.expected("a value"));
+        }
+        self.column()
+    }
+
+    /// A function with its arguments; the token is its name, a bracket follows.
+    fn call(&mut self) -> Parsed<Expression> {
+        let name = identifier(self.next());
+        self.next();
+        let function = name.text.to_ascii_lowercase();
+        if function == "exists" {
+            let select = self.select()?;
+            self.expect(Kind::Close, ") after EXISTS (SELECT …")?;
+            return Ok(Expression::Exists(Box::new(select)));
+        }
+        let mut arguments = Vec::new();
+        if function == "count" && self.skip(Kind::Star) {
+        } else if self.token.kind != Kind::Close {
+            arguments = self.expressions()?;
+            self.type_argument(&function, &mut arguments)?;
+        }
+        self.expect(Kind::Close, ", or ) after the arguments of a function")?;
+        Ok(Expression::Call { function, arguments, place: name.place })
+    }
+
+    /// CAST(x AS type) and CONVERT(x USING charset): the words become a second argument, a text.
+    fn type_argument(&mut self, function: &str, arguments: &mut Vec<Expression>) -> Parsed<()> {
+        let separator = match function {
+            "cast" => "AS",
+            "convert" => "USING",
+            _ => return Ok(()),
+        };
+        if !self.skip_word(separator) {
+            return Ok(());
+        }
+        let start = self.token.start;
+        let place = self.token.place();
+        while self.token.kind == Kind::Word {
+            self.next();
+            if self.skip(Kind::Open) {
+                while self.skip(Kind::Integer) || self.skip(Kind::Comma) {}
+                self.expect(Kind::Close, ") after the length of a type")?;
+            }
+        }
+        let words = self.text.get(start..self.read_to).unwrap_or("");
+        arguments.push(Expression::Text(self.text_of(words, place)));
+        Ok(())
+    }
+}
+
+/// Functions that are called without brackets.
+const BRACKETLESS: &[&str] =
+    &["CURRENT_USER", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "UTC_TIMESTAMP"];
+
+/// Words in front of a string that name its character set.
+const INTRODUCERS: &[&str] = &[
+    "_utf8mb4", "_utf8", "_utf8mb3", "_binary", "_latin1", "_ascii", "_cp1251", "_koi8r", "_koi8u", "_cp1252",
+    "_latin2", "_cp1250", "_cp866", "_ucs2", "_utf16", "_utf32", "_big5", "_gbk", "_gb2312", "_gb18030", "_sjis",
+];
+
+/// Words that cannot stand for a column without quotes. MySQL has many more; INDEX and KEY are columns here.
+fn is_reserved(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN", "ORDER", "GROUP", "BY", "LIMIT",
+        "HAVING", "UNION", "INTO", "ON", "AS", "SET", "DELETE", "UPDATE", "DISTINCT", "CASE", "WHEN", "THEN", "ELSE",
+        "XOR", "REGEXP", "RLIKE", "DIV", "INTERVAL", "JOIN", "USING", "ASC", "DESC", "FOR",
+    ];
+    WORDS.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+}

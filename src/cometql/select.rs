@@ -1,0 +1,174 @@
+//! SELECT, and the clauses it shares with DELETE and UPDATE.
+
+use super::lexer::Kind;
+use super::mistake::Parsed;
+use super::parser::Parser;
+use super::{Expression, Identifier, Item, Limit, Order, Select, TableName};
+
+/// WHERE, ORDER BY and LIMIT.
+pub(super) struct Clauses {
+    pub condition: Option<Expression>,
+    pub order: Vec<Order>,
+    pub limit: Option<Limit>,
+}
+
+impl Parser<'_> {
+    pub fn select(&mut self) -> Parsed<Select> {
+        let place = self.token.place();
+        self.expect_word("SELECT")?;
+        let distinct = self.select_modifiers();
+        let mut items = vec![self.item()?];
+        while self.skip(Kind::Comma) {
+            items.push(self.item()?);
+        }
+        let (from, from_alias) = if self.skip_word("FROM") { self.from()? } else { (None, None) };
+        let clauses = self.clauses()?;
+        self.skip_locks()?;
+        Ok(Select {
+            distinct,
+            items,
+            from,
+            from_alias,
+            condition: clauses.condition,
+            order: clauses.order,
+            limit: clauses.limit,
+            place,
+        })
+    }
+
+    pub fn clauses(&mut self) -> Parsed<Clauses> {
+        let condition = if self.skip_word("WHERE") { Some(self.expression()?) } else { None };
+        let order = if self.skip_word("ORDER") { self.order()? } else { Vec::new() };
+        let limit = if self.skip_word("LIMIT") { Some(self.limit()?) } else { None };
+        Ok(Clauses { condition, order, limit })
+    }
+
+    /// Words between SELECT and the items; only DISTINCT changes the answer.
+    fn select_modifiers(&mut self) -> bool {
+        const DISTINCT: &[&str] = &["DISTINCT", "DISTINCTROW"];
+        const WITHOUT_EFFECT: &[&str] = &[
+            "ALL",
+            "HIGH_PRIORITY",
+            "STRAIGHT_JOIN",
+            "SQL_NO_CACHE",
+            "SQL_CACHE",
+            "SQL_CALC_FOUND_ROWS",
+            "SQL_SMALL_RESULT",
+            "SQL_BIG_RESULT",
+            "SQL_BUFFER_RESULT",
+        ];
+        let mut distinct = false;
+        loop {
+            if self.skip_words(DISTINCT) {
+                distinct = true;
+            } else if !self.skip_words(WITHOUT_EFFECT) {
+                return distinct;
+            }
+        }
+    }
+
+    fn item(&mut self) -> Parsed<Item> {
+        self.count_part()?;
+        let start = self.token.start;
+        let place = self.token.place();
+        if self.skip(Kind::Star) {
+            return Ok(Item::All { table: None, place });
+        }
+        if let Some(table) = self.all_of_table()? {
+            return Ok(Item::All { table: Some(table), place });
+        }
+        let expression = self.expression()?;
+        let text = self.text.get(start..self.read_to).unwrap_or("").to_owned();
+        let alias = self.alias()?.map(|alias| alias.text);
+        Ok(Item::One { expression, alias, text })
+    }
+
+    /// `t.*` and `db.t.*`; anything else is left unread.
+    fn all_of_table(&mut self) -> Parsed<Option<Identifier>> {
+        if !matches!(self.token.kind, Kind::Word | Kind::Backtick | Kind::Text('"')) || self.second().kind != Kind::Dot
+        {
+            return Ok(None);
+        }
+        let mut ahead = *self;
+        for _ in 0..2 {
+            let table = ahead.name("a name")?;
+            if !ahead.skip(Kind::Dot) {
+                break;
+            }
+            if ahead.skip(Kind::Star) {
+                *self = ahead;
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    /// FROM dual is FROM nothing.
+    fn from(&mut self) -> Parsed<(Option<TableName>, Option<Identifier>)> {
+        if self.token.kind == Kind::Open {
+            return Err(self.unsupported("a SELECT or a JOIN in FROM"));
+        }
+        if self.token.is("DUAL") && self.second().kind != Kind::Dot {
+            self.next();
+            return Ok((None, None));
+        }
+        let table = self.table_name()?;
+        let alias = self.alias()?;
+        if self.token.kind == Kind::Comma {
+            return Err(self.unsupported("more than one table in FROM"));
+        }
+        Ok((Some(table), alias))
+    }
+
+    fn order(&mut self) -> Parsed<Vec<Order>> {
+        self.expect_word("BY")?;
+        let mut order = Vec::new();
+        loop {
+            let by = self.expression()?;
+            let descending = self.skip_word("DESC");
+            if !descending {
+                self.skip_word("ASC");
+            }
+            order.push(Order { by, descending });
+            if !self.skip(Kind::Comma) {
+                return Ok(order);
+            }
+        }
+    }
+
+    fn limit(&mut self) -> Parsed<Limit> {
+        let first = self.limit_number()?;
+        if self.skip(Kind::Comma) {
+            return Ok(Limit { offset: Some(first), count: self.limit_number()? });
+        }
+        let offset = if self.skip_word("OFFSET") { Some(self.limit_number()?) } else { None };
+        Ok(Limit { offset, count: first })
+    }
+
+    /// A number or a `?`. Quotes around the number were allowed by the original.
+    fn limit_number(&mut self) -> Parsed<Expression> {
+        match self.token.kind {
+            Kind::Integer | Kind::Parameter => self.expression(),
+            Kind::Text(_) => match self.token.text.parse::<u64>() {
+                Ok(number) => Ok(Expression::Integer(number.into(), self.next().place())),
+                Err(_) => Err(self.expected("a number of rows after LIMIT")),
+            },
+            _ => Err(self.expected("a number of rows after LIMIT")),
+        }
+    }
+
+    /// FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE: one statement is one step here anyway.
+    fn skip_locks(&mut self) -> Parsed<()> {
+        if self.skip_word("LOCK") {
+            for keyword in ["IN", "SHARE", "MODE"] {
+                self.expect_word(keyword)?;
+            }
+        } else if self.skip_word("FOR") {
+            if !self.skip_words(&["UPDATE", "SHARE"]) {
+                return Err(self.expected("UPDATE or SHARE after FOR"));
+            }
+            while self.skip_words(&["NOWAIT", "SKIP", "LOCKED"]) {}
+        }
+        Ok(())
+    }
+}
