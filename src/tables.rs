@@ -4,15 +4,48 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::cometql::Statement;
+use crate::cometql::{Expression, Kill, Statement, Transaction};
 use crate::node::Node;
 use crate::user::TenantId;
 
+mod aggregate;
+mod calendar;
+mod catalog;
+mod checks;
+mod distinct;
+mod errors;
+mod expression;
+mod functions;
+mod insert;
+mod keys;
+mod matching;
+mod pipes;
+mod pipes_messages;
+mod pipes_settings;
+mod select;
+mod session;
+mod shape;
+mod sort;
+mod source;
+mod table;
+mod value;
+mod walk;
+
+use catalog::Destination;
+use expression::{Context, Evaluator, Scope};
+use session::Session;
+use source::Source;
+use table::{Domain, Table};
+
+/// The tables, in the order of SHOW TABLES.
+static TABLES: &[&dyn Table] = &[&pipes_messages::PipesMessages, &pipes::Pipes, &pipes_settings::PipesSettings];
+
 /// One SQL client that has logged in: its tenant, its database, the variables it has set.
 pub struct Caller {
-    node: Arc<Node>,
-    tenant: TenantId,
+    domain: Domain,
     login: Login,
+    /// Shared with answers that are still being read: they see it as it was when they began.
+    session: Arc<Session>,
 }
 
 /// What the wire knows of a client when it has logged in.
@@ -31,45 +64,156 @@ pub struct Login {
 impl Caller {
     /// Fails when the login names a database that does not exist (error 1049).
     pub fn new(node: Arc<Node>, login: Login) -> Result<Caller, SqlError> {
-        Ok(Caller { node, tenant: login.tenant, login })
+        let session = Arc::new(Session::new(&login));
+        let mut caller = Caller { domain: Domain { node, tenant: login.tenant }, login, session };
+        if let Some(database) = caller.login.database.clone().filter(|database| !database.is_empty()) {
+            caller.use_database(&database)?;
+        }
+        Ok(caller)
     }
 
     /// Runs one statement with the values of its `?`. Statements of one caller run one after the other.
+    ///
+    /// A transaction holds nothing back: what is published goes out at once, and ROLLBACK takes nothing back.
     pub async fn run(&mut self, statement: &Statement, parameters: &[Value]) -> Result<Reply, SqlError> {
-        let _ = (&self.node, self.tenant, &self.login, statement, parameters);
-        Err(SqlError::new(2, "HY000", "not built yet"))
+        let wanted = walk::parameter_count(statement);
+        if wanted != parameters.len() {
+            let text = format!("Incorrect arguments to EXECUTE: {wanted} parameters and {} values", parameters.len());
+            return Err(SqlError::new(1210, "HY000", text));
+        }
+        let reply = self.answer(statement, parameters).await;
+        self.remember(statement, reply.as_ref());
+        reply
+    }
+
+    async fn answer(&mut self, statement: &Statement, parameters: &[Value]) -> Result<Reply, SqlError> {
+        let context = self.context(parameters);
+        let domain = &self.domain;
+        match statement {
+            Statement::Insert(insert) => insert::run(domain, insert, context).await.map(Reply::Done),
+            Statement::Select(select) => select::run(domain, select, context).await.map(Reply::Rows),
+            Statement::Delete(delete) => matching::delete(domain, delete, context).await.map(Reply::Done),
+            Statement::Update(update) => matching::update(domain, update, context).await.map(Reply::Done),
+            Statement::Truncate(table) => matching::truncate(domain, table, &context).await.map(Reply::Done),
+            Statement::Show(show) => catalog::show(domain, show, context).await.map(Reply::Rows),
+            Statement::Describe(describe) => {
+                let table = source::described(&describe.table, &context.session)?;
+                catalog::described(table, false).rows(describe.column.as_deref(), None, &context).map(Reply::Rows)
+            }
+            Statement::Set(assignments) => {
+                drop(context);
+                catalog::set(self, assignments, parameters).await.map(|()| Reply::Done(Done::default()))
+            }
+            Statement::Use(name) => self.use_database(&name.text).map(|()| Reply::Done(Done::default())),
+            Statement::Transaction(_) | Statement::Nothing => Ok(Reply::Done(Done::default())),
+            Statement::Kill(kill) => Err(refused_kill(kill, &context)),
+        }
+    }
+
+    /// What the next statement may ask about this one, and what the status flags say.
+    fn remember(&mut self, statement: &Statement, reply: Result<&Reply, &SqlError>) {
+        let writes = matches!(
+            statement,
+            Statement::Insert(_) | Statement::Delete(_) | Statement::Update(_) | Statement::Truncate(_)
+        );
+        let session = self.session_mut();
+        match reply {
+            Ok(Reply::Done(done)) => {
+                session.row_count = i64::try_from(done.affected).unwrap_or(i64::MAX);
+                if writes && done.insert_id != 0 {
+                    session.last_insert_id = done.insert_id;
+                }
+                session.in_transaction |= writes && !session.autocommit;
+            }
+            Ok(Reply::Rows(rows)) => {
+                session.row_count = -1;
+                session.found_rows = rows.rows.len() as u64;
+            }
+            Err(_) => session.row_count = -1,
+        }
+        match statement {
+            Statement::Transaction(Transaction::Begin) => session.in_transaction = true,
+            Statement::Transaction(Transaction::Commit | Transaction::Rollback) => session.in_transaction = false,
+            _ => {}
+        }
     }
 
     /// The columns [`Caller::run`] would answer with, known when a statement is prepared; none for a
-    /// statement that answers OK. Names and number are exact.
+    /// statement that answers OK. Names and number are exact; the kind of a parameter is a text here, and
+    /// that of its value when the statement runs.
     pub fn columns(&self, statement: &Statement) -> Result<Vec<Column>, SqlError> {
-        let _ = statement;
-        Ok(Vec::new())
+        match statement {
+            Statement::Select(select) => {
+                let source = Source::of(select.from.as_ref(), &self.session)?;
+                let scope = shape::scope_of(select, &source);
+                if let Some(condition) = &select.condition {
+                    scope.check(condition)?;
+                }
+                Ok(shape::shape_of(select, &scope, &self.session, &[])?.columns)
+            }
+            Statement::Show(show) => catalog::show_columns(&self.domain, show, &self.context(&[])),
+            Statement::Describe(describe) => {
+                Ok(catalog::described(source::described(&describe.table, &self.session)?, false).columns())
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
-    /// USE and COM_INIT_DB.
+    /// USE and COM_INIT_DB. `db_N` leads `root` to the tables of tenant N.
     pub fn use_database(&mut self, name: &str) -> Result<(), SqlError> {
-        let _ = name;
+        let database = match catalog::destination(name, self.login.tenant)? {
+            Destination::Database(database) => database,
+            Destination::Tenant(tenant) => {
+                self.domain.tenant = tenant;
+                source::DATABASE.to_owned()
+            }
+        };
+        self.session_mut().database = Some(database);
         Ok(())
     }
 
     /// COM_RESET_CONNECTION: the variables and the transaction are forgotten, tenant and database stay.
-    pub fn reset(&mut self) {}
+    pub fn reset(&mut self) {
+        let Caller { session, login, .. } = self;
+        Arc::make_mut(session).reset(login);
+    }
 
-    /// Whether the client has set NO_BACKSLASH_ESCAPES: how its next texts are to be read.
+    /// Whether texts are read with backslash escapes: false when the client has set NO_BACKSLASH_ESCAPES.
     pub fn backslash_escapes(&self) -> bool {
-        true
+        self.session.backslash_escapes
     }
 
     /// For the status flags of every reply: autocommit is on.
     pub fn autocommit(&self) -> bool {
-        true
+        self.session.autocommit
     }
 
     /// For the status flags of every reply: BEGIN without COMMIT, or something written while autocommit is off.
     pub fn in_transaction(&self) -> bool {
-        false
+        self.session.in_transaction
     }
+
+    fn session_mut(&mut self) -> &mut Session {
+        Arc::make_mut(&mut self.session)
+    }
+
+    fn context(&self, parameters: &[Value]) -> Context {
+        Context {
+            session: Arc::clone(&self.session),
+            parameters: parameters.into(),
+            now: self.domain.node.clock().now(),
+            message_bytes_max: self.domain.node.config().message_bytes_max,
+            known: Vec::new(),
+        }
+    }
+}
+
+/// No thread can be ended by a statement yet.
+fn refused_kill(kill: &Kill, context: &Context) -> SqlError {
+    let evaluator = Evaluator { context, scope: &Scope::nothing(), row: &[] };
+    let id = evaluator.value(&kill.id).ok().as_ref().and_then(value::text_of);
+    let id = id.unwrap_or_else(|| if matches!(kill.id, Expression::Null(_)) { "NULL" } else { "?" }.to_owned());
+    SqlError::new(1094, "HY000", format!("Unknown thread id: {id}"))
 }
 
 pub enum Reply {

@@ -1,0 +1,49 @@
+//! The texts of a statement as names, events and messages; the order of checks and their texts are the original's.
+
+use super::errors::{invalid, required, too_long, too_short};
+use super::value::text_of;
+use super::{SqlError, Value};
+use crate::pipe::{Event, Message, NAME_BYTES_MAX, NameError, PipeName};
+
+const NAME_CHARACTERS: &str = "The channel name can contain only the characters A-Za-z0-9_-";
+
+/// A value that must be there; `row` says which row it is missing in.
+pub(super) fn present(value: Option<Value>, column: &str, row: &str) -> Result<String, SqlError> {
+    let text = value.and_then(|value| match value {
+        Value::Text(text) => Some(text),
+        other => text_of(&other),
+    });
+    text.ok_or_else(|| required(column, row))
+}
+
+pub(super) fn pipe_name(text: &str, row: &str) -> Result<PipeName, SqlError> {
+    PipeName::for_publish(text).map_err(|error| match error {
+        NameError::TooLong => too_long(format!(
+            "Channel name is too long: it has {} bytes{row}, {NAME_BYTES_MAX} are allowed",
+            text.len()
+        )),
+        NameError::TooShort => {
+            too_short(format!("Channel name is too short: '{text}' has {} bytes{row}, 3 are needed", text.len()))
+        }
+        NameError::BadByte => invalid(format!("{NAME_CHARACTERS}: '{text}' has others{row}")),
+    })
+}
+
+pub(super) fn event(text: &str, row: &str) -> Result<Event, SqlError> {
+    text.parse().map_err(|error| match error {
+        NameError::TooLong | NameError::TooShort => too_long(format!(
+            "Channel event_name is too long: it has {} bytes{row}, {NAME_BYTES_MAX} are allowed",
+            text.len()
+        )),
+        NameError::BadByte => invalid(format!("{NAME_CHARACTERS}, and so can the event: '{text}' has others{row}")),
+    })
+}
+
+pub(super) fn message(text: String, bytes_max: usize, row: &str) -> Result<Message, SqlError> {
+    Message::new(text, bytes_max).map_err(|error| {
+        too_long(format!(
+            "Data is too long: the message has {} bytes{row}, {} are allowed (message_bytes_max)",
+            error.bytes, error.bytes_max
+        ))
+    })
+}

@@ -1,0 +1,320 @@
+//! What an expression is worth, with MySQL's meaning.
+
+use std::sync::Arc;
+
+use super::catalog::variables;
+use super::errors::{column_without_table, invalid, unknown_column};
+use super::functions;
+use super::session::Session;
+use super::table::Heading;
+use super::value::{compare, like, number_of, text_of, truth, truth_value, whole, whole_of};
+use super::walk::children;
+use super::{SqlError, Value};
+use crate::clock::UnixMillis;
+use crate::cometql::{ColumnName, Expression, Operator, Place};
+
+/// What an expression may read beside a row: fixed for the time of one statement.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub session: Arc<Session>,
+    pub parameters: Arc<[Value]>,
+    pub now: UnixMillis,
+    pub message_bytes_max: usize,
+    /// What is worked out before the rows are read, by the place where it stands: subqueries, aggregates,
+    /// and VALUES(column) of ON DUPLICATE KEY UPDATE.
+    pub known: Vec<(Place, Value)>,
+}
+
+impl Context {
+    pub fn known(&self, place: Place) -> Option<&Value> {
+        self.known.iter().find(|(at, _)| *at == place).map(|(_, value)| value)
+    }
+}
+
+/// The columns an expression can name.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    /// The table's name, for messages and for `table.column`; empty when nothing is read.
+    pub table: String,
+    pub alias: Option<String>,
+    pub headings: Vec<Heading>,
+    /// A view of information_schema that is always empty has every column one asks for.
+    pub any_column: bool,
+}
+
+impl Scope {
+    /// Of a SELECT without FROM.
+    pub fn nothing() -> Scope {
+        Scope { table: String::new(), alias: None, headings: Vec::new(), any_column: false }
+    }
+
+    pub fn index(&self, name: &ColumnName) -> Option<usize> {
+        if name.table.as_ref().is_some_and(|table| !self.is_called(&table.text)) {
+            return None;
+        }
+        self.headings.iter().position(|heading| heading.name.eq_ignore_ascii_case(&name.column.text))
+    }
+
+    pub fn is_called(&self, table: &str) -> bool {
+        self.table.eq_ignore_ascii_case(table)
+            || self.alias.as_ref().is_some_and(|alias| alias.eq_ignore_ascii_case(table))
+    }
+
+    /// Fails on the first column the scope does not have.
+    pub fn check(&self, expression: &Expression) -> Result<(), SqlError> {
+        match expression {
+            Expression::Column(name) => self.require(name),
+            Expression::Binary { operator: Operator::Equal, left, right } if self.is_bare_word(right) => {
+                self.check(left)?;
+                if self.names_column(left) { Ok(()) } else { self.check(right) }
+            }
+            Expression::In { value, list, .. } => {
+                self.check(value)?;
+                let words = self.names_column(value);
+                list.iter().filter(|item| !(words && self.is_bare_word(item))).try_for_each(|item| self.check(item))
+            }
+            other => children(other).into_iter().try_for_each(|child| self.check(child)),
+        }
+    }
+
+    fn require(&self, name: &ColumnName) -> Result<(), SqlError> {
+        if self.any_column || self.index(name).is_some() {
+            return Ok(());
+        }
+        if self.headings.is_empty() {
+            return Err(column_without_table(&name.column.text));
+        }
+        let columns: Vec<&str> = self.headings.iter().map(|heading| &*heading.name).collect();
+        let asked = match &name.table {
+            Some(table) => format!("{}.{}", table.text, name.column.text),
+            None => name.column.text.clone(),
+        };
+        Err(unknown_column(&asked, &self.table, &columns))
+    }
+
+    fn names_column(&self, expression: &Expression) -> bool {
+        matches!(expression, Expression::Column(name) if self.any_column || self.index(name).is_some())
+    }
+
+    /// `WHERE name = abc`: the original took a bare word for a text, and so does a comparison with a column.
+    fn is_bare_word(&self, expression: &Expression) -> bool {
+        matches!(expression, Expression::Column(name) if name.table.is_none() && self.index(name).is_none())
+    }
+}
+
+/// One row and all that is around it.
+#[derive(Clone, Copy)]
+pub(super) struct Evaluator<'a> {
+    pub context: &'a Context,
+    pub scope: &'a Scope,
+    pub row: &'a [Value],
+}
+
+impl Evaluator<'_> {
+    /// Whether the row is one that `condition` wants.
+    pub fn wants(&self, condition: Option<&Expression>) -> Result<bool, SqlError> {
+        match condition {
+            None => Ok(true),
+            Some(condition) => Ok(truth(&self.value(condition)?) == Some(true)),
+        }
+    }
+
+    pub fn value(&self, expression: &Expression) -> Result<Value, SqlError> {
+        Ok(match expression {
+            Expression::Null(_) | Expression::Default(_) | Expression::UserVariable { .. } => Value::Null,
+            Expression::Integer(number, _) => whole(*number),
+            Expression::Decimal(digits, _) => Value::Real(digits.parse().unwrap_or(0.0)),
+            Expression::Text(text) => Value::Text(text.mysql()),
+            Expression::Bytes(bytes, _) => Value::Text(utf8(bytes)?),
+            Expression::Parameter(number, _) => self.parameter(*number)?,
+            Expression::Column(name) => self.column(name),
+            Expression::SystemVariable { name, .. } => variables::value(name, self.context),
+            Expression::Call { function, arguments, place } => self.call(function, arguments, *place)?,
+            Expression::Negative(value) => negative(&self.value(value)?),
+            Expression::Not(value) => truth_value(truth(&self.value(value)?).map(|truth| !truth)),
+            Expression::And(left, right) => self.and(left, right)?,
+            Expression::Or(left, right) => self.or(left, right)?,
+            Expression::Binary { operator, left, right } => self.binary(*operator, left, right)?,
+            Expression::In { value, list, negated } => negated_if(*negated, self.is_in(value, list)?),
+            Expression::Between { value, low, high, negated } => negated_if(*negated, self.between(value, low, high)?),
+            Expression::Like { value, pattern, negated } => negated_if(*negated, self.is_like(value, pattern)?),
+            Expression::IsNull { value, negated } => {
+                Value::Integer(i64::from((self.value(value)? == Value::Null) != *negated))
+            }
+            Expression::Exists(select) | Expression::Subquery(select) => {
+                self.context.known(select.place).cloned().unwrap_or(Value::Null)
+            }
+        })
+    }
+
+    fn parameter(&self, number: usize) -> Result<Value, SqlError> {
+        self.context.parameters.get(number).cloned().ok_or_else(|| {
+            SqlError::new(
+                1210,
+                "HY000",
+                format!("Incorrect arguments to EXECUTE: parameter {} has no value", number + 1),
+            )
+        })
+    }
+
+    fn column(&self, name: &ColumnName) -> Value {
+        match self.scope.index(name) {
+            Some(index) => self.row.get(index).cloned().unwrap_or(Value::Null),
+            // A bare word, see Scope::is_bare_word.
+            None => Value::Text(name.column.text.clone()),
+        }
+    }
+
+    fn call(&self, function: &str, arguments: &[Expression], place: Place) -> Result<Value, SqlError> {
+        if let Some(value) = self.context.known(place) {
+            return Ok(value.clone());
+        }
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            values.push(self.value(argument)?);
+        }
+        functions::call(function, &values, self.context)
+    }
+
+    fn and(&self, left: &Expression, right: &Expression) -> Result<Value, SqlError> {
+        let left = truth(&self.value(left)?);
+        if left == Some(false) {
+            return Ok(Value::Integer(0));
+        }
+        let right = truth(&self.value(right)?);
+        Ok(truth_value(match (left, right) {
+            (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        }))
+    }
+
+    fn or(&self, left: &Expression, right: &Expression) -> Result<Value, SqlError> {
+        let left = truth(&self.value(left)?);
+        if left == Some(true) {
+            return Ok(Value::Integer(1));
+        }
+        let right = truth(&self.value(right)?);
+        Ok(truth_value(match (left, right) {
+            (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            _ => None,
+        }))
+    }
+
+    fn binary(&self, operator: Operator, left: &Expression, right: &Expression) -> Result<Value, SqlError> {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        let any_case = self.any_case(left, right);
+        let (left, right) = (self.value(left)?, self.value(right)?);
+        let order = || compare(&left, &right, any_case);
+        Ok(match operator {
+            Operator::Equal => truth_value(order().map(|order| order == Equal)),
+            Operator::NotEqual => truth_value(order().map(|order| order != Equal)),
+            Operator::Less => truth_value(order().map(|order| order == Less)),
+            Operator::LessOrEqual => truth_value(order().map(|order| order != Greater)),
+            Operator::Greater => truth_value(order().map(|order| order == Greater)),
+            Operator::GreaterOrEqual => truth_value(order().map(|order| order != Less)),
+            Operator::NullSafeEqual => {
+                let same = (left == Value::Null && right == Value::Null) || order() == Some(Equal);
+                Value::Integer(i64::from(same))
+            }
+            Operator::Add | Operator::Subtract | Operator::Multiply | Operator::Divide | Operator::Modulo => {
+                arithmetic(operator, &left, &right)
+            }
+        })
+    }
+
+    fn is_in(&self, value: &Expression, list: &[Expression]) -> Result<Option<bool>, SqlError> {
+        let wanted = self.value(value)?;
+        if wanted == Value::Null {
+            return Ok(None);
+        }
+        let mut answer = Some(false);
+        for item in list {
+            let any_case = self.any_case(value, item);
+            match compare(&wanted, &self.value(item)?, any_case) {
+                Some(std::cmp::Ordering::Equal) => return Ok(Some(true)),
+                Some(_) => {}
+                None => answer = None,
+            }
+        }
+        Ok(answer)
+    }
+
+    fn between(&self, value: &Expression, low: &Expression, high: &Expression) -> Result<Option<bool>, SqlError> {
+        let any_case = self.any_case(value, low);
+        let value = self.value(value)?;
+        let above = compare(&value, &self.value(low)?, any_case).map(std::cmp::Ordering::is_ge);
+        let below = compare(&value, &self.value(high)?, any_case).map(std::cmp::Ordering::is_le);
+        Ok(match (above, below) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        })
+    }
+
+    fn is_like(&self, value: &Expression, pattern: &Expression) -> Result<Option<bool>, SqlError> {
+        let any_case = self.any_case(value, pattern);
+        let (value, pattern) = (self.value(value)?, self.value(pattern)?);
+        Ok(match (text_of(&value), text_of(&pattern)) {
+            (Some(text), Some(pattern)) => Some(like(&text, &pattern, any_case)),
+            _ => None,
+        })
+    }
+
+    /// A column of ours on either side makes a comparison exact.
+    fn any_case(&self, left: &Expression, right: &Expression) -> bool {
+        ![left, right].into_iter().any(|side| match side {
+            Expression::Column(name) => {
+                self.scope.index(name).is_some_and(|index| !self.scope.headings[index].any_case)
+            }
+            _ => false,
+        })
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Result<String, SqlError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        invalid(format!("A value in hexadecimal is not UTF-8 from its byte {} on", error.valid_up_to()))
+    })?;
+    Ok(text.to_owned())
+}
+
+fn negated_if(negated: bool, truth: Option<bool>) -> Value {
+    truth_value(truth.map(|truth| truth != negated))
+}
+
+fn negative(value: &Value) -> Value {
+    match value {
+        Value::Null => Value::Null,
+        Value::Integer(_) | Value::Unsigned(_) => whole_of(value).map_or(Value::Null, |number| whole(-number)),
+        Value::Real(_) | Value::Text(_) => number_of(value).map_or(Value::Null, |number| Value::Real(-number)),
+    }
+}
+
+/// Whole numbers stay whole but for division; a text is the number it begins with; division by 0 is NULL.
+fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Value {
+    let is_whole = |value: &Value| matches!(value, Value::Integer(_) | Value::Unsigned(_));
+    if is_whole(left)
+        && is_whole(right)
+        && operator != Operator::Divide
+        && let (Some(left), Some(right)) = (whole_of(left), whole_of(right))
+    {
+        let number = match operator {
+            Operator::Add => left.checked_add(right),
+            Operator::Subtract => left.checked_sub(right),
+            Operator::Multiply => left.checked_mul(right),
+            _ => left.checked_rem(right),
+        };
+        return number.map_or(Value::Null, whole);
+    }
+    let (Some(left), Some(right)) = (number_of(left), number_of(right)) else { return Value::Null };
+    match operator {
+        Operator::Add => Value::Real(left + right),
+        Operator::Subtract => Value::Real(left - right),
+        Operator::Multiply => Value::Real(left * right),
+        _ if right == 0.0 => Value::Null,
+        Operator::Divide => Value::Real(left / right),
+        _ => Value::Real(left % right),
+    }
+}

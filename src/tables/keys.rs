@@ -1,0 +1,106 @@
+//! What a condition says about the key, so that not everything must be read.
+
+use super::SqlError;
+use super::errors::too_many_values;
+use super::expression::Evaluator;
+use super::value::{text_of, truth};
+use super::walk::contains;
+use crate::cometql::{Expression, Operator};
+
+/// Most values of the key in one statement, as in the original.
+const KEYS_MAX: usize = 4_000;
+
+/// The only values `key` can have in rows that `condition` wants, in the order they are written, each once;
+/// `None` when it can be any. Rows of these keys must still be held against the condition.
+pub(super) fn keys_of(
+    condition: Option<&Expression>,
+    key: &str,
+    evaluator: &Evaluator<'_>,
+) -> Result<Option<Vec<String>>, SqlError> {
+    let Some(condition) = condition else { return Ok(None) };
+    let Some(found) = (Search { key, evaluator }).keys(condition)? else { return Ok(None) };
+    let mut keys: Vec<String> = Vec::with_capacity(found.len());
+    let mut seen = std::collections::HashSet::new();
+    for key in found {
+        if seen.insert(key.clone()) {
+            keys.push(key);
+        }
+    }
+    if keys.len() > KEYS_MAX {
+        let text = format!("One statement names at most {KEYS_MAX} values of `{key}`, this one {}", keys.len());
+        return Err(too_many_values(text));
+    }
+    Ok(Some(keys))
+}
+
+/// Whether no row at all can be wanted: `WHERE 1=0`.
+pub(super) fn is_never(condition: &Expression, evaluator: &Evaluator<'_>) -> Result<bool, SqlError> {
+    match condition {
+        Expression::And(left, right) => Ok(is_never(left, evaluator)? || is_never(right, evaluator)?),
+        other if reads_columns(other) => Ok(false),
+        other => Ok(truth(&evaluator.value(other)?) != Some(true)),
+    }
+}
+
+fn reads_columns(expression: &Expression) -> bool {
+    contains(expression, |part| matches!(part, Expression::Column(_)))
+}
+
+struct Search<'a> {
+    key: &'a str,
+    evaluator: &'a Evaluator<'a>,
+}
+
+impl Search<'_> {
+    fn keys(&self, condition: &Expression) -> Result<Option<Vec<String>>, SqlError> {
+        match condition {
+            Expression::And(left, right) => match self.keys(left)? {
+                Some(keys) => Ok(Some(keys)),
+                None => self.keys(right),
+            },
+            Expression::Or(left, right) => match (self.keys(left)?, self.keys(right)?) {
+                (Some(mut left), Some(right)) => {
+                    left.extend(right);
+                    Ok(Some(left))
+                }
+                _ => Ok(None),
+            },
+            Expression::Binary { operator: Operator::Equal | Operator::NullSafeEqual, left, right } => {
+                if self.is_key(left) && self.is_fixed(right) {
+                    self.values(std::slice::from_ref(right))
+                } else if self.is_key(right) && self.is_fixed(left) {
+                    self.values(std::slice::from_ref(left))
+                } else {
+                    Ok(None)
+                }
+            }
+            Expression::In { value, list, negated: false }
+                if self.is_key(value) && list.iter().all(|item| self.is_fixed(item)) =>
+            {
+                self.values(list)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn is_key(&self, expression: &Expression) -> bool {
+        let Expression::Column(name) = expression else { return false };
+        name.column.text.eq_ignore_ascii_case(self.key) && self.evaluator.scope.index(name).is_some()
+    }
+
+    /// Whether the value is the same for every row; a bare word is.
+    fn is_fixed(&self, expression: &Expression) -> bool {
+        match expression {
+            Expression::Column(name) => self.evaluator.scope.index(name).is_none(),
+            other => !reads_columns(other),
+        }
+    }
+
+    fn values<E: std::borrow::Borrow<Expression>>(&self, list: &[E]) -> Result<Option<Vec<String>>, SqlError> {
+        let mut keys = Vec::with_capacity(list.len());
+        for item in list {
+            keys.extend(text_of(&self.evaluator.value(item.borrow())?));
+        }
+        Ok(Some(keys))
+    }
+}

@@ -1,0 +1,73 @@
+//! What one SQL client has set, and what the server remembers of its last statement.
+
+use super::{Login, Value};
+
+/// Longest value a client may set a variable to, in bytes; a longer one is not remembered.
+const VARIABLE_BYTES_MAX: usize = 1_024;
+
+#[derive(Clone)]
+pub(super) struct Session {
+    pub connection_id: u32,
+    pub user: String,
+    pub host: String,
+    /// `CometQL_v1`, `mysql` or `information_schema`; `None` until one is chosen.
+    pub database: Option<String>,
+    pub autocommit: bool,
+    pub in_transaction: bool,
+    pub backslash_escapes: bool,
+    pub comet_strings: CometStrings,
+    pub last_insert_id: u64,
+    /// ROW_COUNT(): rows changed by the last statement, -1 when it was one that reads.
+    pub row_count: i64,
+    pub found_rows: u64,
+    /// Variables that have been set and have no effect but being read back. As many as there are names in
+    /// the table of variables, at most.
+    set: Vec<(&'static str, Value)>,
+}
+
+/// How literals of the columns `message` and `data` are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum CometStrings {
+    /// By the rule that tells raw JSON from escaped text.
+    Auto,
+    /// As MySQL reads every literal.
+    Mysql,
+}
+
+impl Session {
+    pub fn new(login: &Login) -> Session {
+        Session {
+            connection_id: login.connection_id,
+            user: login.user.clone(),
+            host: login.host.clone(),
+            database: None,
+            autocommit: true,
+            in_transaction: false,
+            backslash_escapes: true,
+            comet_strings: CometStrings::Auto,
+            last_insert_id: 0,
+            row_count: 0,
+            found_rows: 0,
+            set: Vec::new(),
+        }
+    }
+
+    /// As after a new login, but in the same database.
+    pub fn reset(&mut self, login: &Login) {
+        let database = self.database.take();
+        *self = Session { database, ..Session::new(login) };
+    }
+
+    pub fn variable(&self, name: &str) -> Option<&Value> {
+        self.set.iter().find(|(set, _)| *set == name).map(|(_, value)| value)
+    }
+
+    /// `None` is the value it has when nobody sets it.
+    pub fn set_variable(&mut self, name: &'static str, value: Option<Value>) {
+        if matches!(&value, Some(Value::Text(text)) if text.len() > VARIABLE_BYTES_MAX) {
+            return;
+        }
+        self.set.retain(|(set, _)| *set != name);
+        self.set.extend(value.map(|value| (name, value)));
+    }
+}
