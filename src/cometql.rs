@@ -10,9 +10,9 @@ mod select;
 mod set;
 mod show;
 mod expression;
+mod word;
 mod literal;
 mod text;
-mod json;
 mod parser;
 mod lexer;
 mod mistake;
@@ -55,7 +55,7 @@ pub enum Statement {
     Use(Identifier),
     Transaction(Transaction),
     Kill(Kill),
-    /// Accepted and without effect: an empty text, LOCK TABLES, UNLOCK TABLES, FLUSH.
+    /// Accepted and without effect: LOCK TABLES, UNLOCK TABLES, FLUSH.
     Nothing,
 }
 

@@ -3,6 +3,7 @@
 //! The rooms, in reading order. Who may use whom is in `docs/ARCHITECTURE.md`, and `tests/tidy.rs` holds us to it.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod mysql;
 pub mod cometql;
 pub mod tables;

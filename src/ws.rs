@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod http;
+pub mod page;
 pub mod reactor;
 pub mod shard;
 
