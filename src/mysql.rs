@@ -1,7 +1,43 @@
-//! The MySQL wire.
+//! The MySQL wire: what a stock client says, and what it hears.
+//!
+//! In reading order: [`listener`] accepts, `login` lets in, `connection` answers commands one after the other,
+//! `query` and `statements` run texts and prepared statements, `reply` and `binary` encode what comes back.
+//! `packet` cuts and joins packets, `stream` is the only file that owns a socket.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+mod listener;
+mod stream;
+mod packet;
+mod fields;
+mod greeting;
+mod login;
+mod login_packet;
+mod scramble;
+pub mod tls;
+mod connection;
+mod command;
+mod query;
+mod statements;
+mod prepared;
+mod execute;
+mod reply;
+mod binary;
+
+pub use listener::{bind, serve};
+pub use tls::Identity;
+
+/// Prepared statements of one connection.
+pub const PREPARED_STATEMENTS_MAX: usize = 16_382;
+/// The texts of all prepared statements of one connection together, in bytes.
+pub const PREPARED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Cursors one connection has open: each holds a page of rows.
+pub const CURSORS_MAX: usize = 64;
+/// A client that takes nothing of its reply for so long is disconnected, in seconds.
+pub const STALLED_WRITE_SECONDS_MAX: u64 = 60;
+/// How long statements that run may go on when the node stops, in seconds.
+pub const STOP_SECONDS_MAX: u64 = 5;
 
 #[derive(Clone, Debug)]
 pub struct Config {

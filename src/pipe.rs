@@ -292,8 +292,8 @@ pub struct Delivery {
     /// The connection that must not get its own message back (generation 4).
     pub origin: Option<ConnectionId>,
     pub sent_at: UnixMillis,
-    /// The wire bytes for each client generation, made by the first shard that needs them.
-    pub encoded: [OnceLock<Bytes>; 2],
+    /// The wire bytes for browsers, made by the first shard that needs them.
+    pub encoded: OnceLock<Bytes>,
 }
 
 impl fmt::Debug for Delivery {

@@ -99,17 +99,7 @@ impl Publish {
     /// The message in its place.
     pub fn numbered(self, position: Position, sent_at: UnixMillis) -> Delivery {
         let Publish { pipe, id, event, message, user, origin, sender_listens: _ } = self;
-        Delivery {
-            pipe,
-            position,
-            id,
-            event,
-            message,
-            user,
-            origin,
-            sent_at,
-            encoded: [OnceLock::new(), OnceLock::new()],
-        }
+        Delivery { pipe, position, id, event, message, user, origin, sent_at, encoded: OnceLock::new() }
     }
 }
 

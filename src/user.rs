@@ -53,6 +53,13 @@ pub struct Credentials {
     pub key: String,
 }
 
+/// Without the key: whoever reads a log must not be able to log in with it.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "user {} of tenant {}", self.user.0, self.tenant)
+    }
+}
+
 /// Whether `token` is a JSON Web Token, signed with HS256 by `secret`, that names `user` in its claim
 /// `user_id` and has not expired at `now_seconds` (claim `exp`, required).
 pub fn token_proves(token: &str, user: UserId, secret: &[u8], now_seconds: u64) -> bool {

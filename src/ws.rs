@@ -1,6 +1,25 @@
-//! The browsers' wire: HTTP and WebSocket on one port.
+//! The browsers' wire: HTTP and WebSocket on one port. One listener deals its connections to the shards.
 
+pub mod codec;
+pub mod http;
+pub mod page;
+pub mod reactor;
+pub mod shard;
+
+use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use self::http::Site;
+use self::reactor::{Mail, Mailbox, Post, Reactor};
+use self::shard::{Shard, ShardPlace};
+use crate::node::{Ear, Node};
+use crate::status::Status;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -24,4 +43,86 @@ pub struct Config {
     pub connections_max: usize,
     /// Room for news on their way to one shard, in bytes; publishers wait when it is full.
     pub ear_bytes_max: usize,
+}
+
+/// The shards' letter boxes. They are made first, because the store is opened with the ears among them.
+pub struct Posts(Vec<Post>);
+
+impl Posts {
+    pub fn new(config: &Config) -> io::Result<Posts> {
+        // The number of a shard is a byte.
+        let count = match config.shards {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        (0..count.min(256)).map(|_| Post::new(config.ear_bytes_max)).collect::<io::Result<Vec<Post>>>().map(Posts)
+    }
+
+    pub fn ears(&self) -> Vec<Arc<Ear>> {
+        self.0.iter().map(|post| Arc::clone(&post.ear)).collect()
+    }
+}
+
+/// Serves browsers until `stop` says so and all of them are gone.
+pub async fn serve(
+    listener: TcpListener,
+    posts: Posts,
+    site: Site,
+    node: Arc<Node>,
+    status: Arc<Status>,
+    config: &Config,
+    mut stop: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let site = Arc::new(site);
+    let mailboxes: Vec<Arc<Mailbox>> = posts.0.iter().map(|post| Arc::clone(&post.mailbox)).collect();
+    let mut threads = Vec::new();
+    for (number, post) in (0..=u8::MAX).zip(posts.0) {
+        let place = ShardPlace { node: 0, shard: number };
+        let shard = Shard::new(place, config, Arc::clone(&site), Arc::clone(&status));
+        let reactor = Reactor::new(post, shard, Arc::clone(&node), tokio::runtime::Handle::current());
+        threads.push(std::thread::Builder::new().name(format!("shard {number}")).spawn(move || reactor.run())?);
+    }
+    tokio::select! {
+        () = deal(listener, &mailboxes, &status, config.connections_max) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    mailboxes.iter().for_each(|mailbox| mailbox.post(Mail::Stop));
+    tokio::task::spawn_blocking(move || join(threads)).await.map_err(io::Error::other)?
+}
+
+fn join(threads: Vec<JoinHandle<io::Result<()>>>) -> io::Result<()> {
+    for thread in threads {
+        thread.join().map_err(|_| io::Error::other("a shard has crashed"))??;
+    }
+    Ok(())
+}
+
+/// Accepts connections and gives each shard its share.
+async fn deal(listener: TcpListener, mailboxes: &[Arc<Mailbox>], status: &Status, connections_max: usize) {
+    for mailbox in mailboxes.iter().cycle() {
+        let socket = accept(&listener).await;
+        if status.browsers_connected() >= connections_max as u64 {
+            tracing::warn!("a browser is refused: there are ws_connections_max = {connections_max} already");
+            continue;
+        }
+        mailbox.post(Mail::Accepted(socket));
+    }
+}
+
+/// The next connection, ready for a poll. When the system has none to give (no file descriptors, say) it is asked
+/// again a little later; those who are connected do not notice.
+async fn accept(listener: &TcpListener) -> std::net::TcpStream {
+    loop {
+        let accepted = match listener.accept().await {
+            Ok((socket, _)) => socket.set_nodelay(true).and_then(|()| socket.into_std()),
+            Err(error) => Err(error),
+        };
+        match accepted {
+            Ok(socket) => return socket,
+            Err(error) => {
+                tracing::warn!("a browser could not be accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
 }

@@ -101,7 +101,7 @@ fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
         user: UserId::new(u64::from(u32::from_be_bytes(*user))),
         origin: None,
         sent_at: UnixMillis(u64::from_be_bytes(*sent_at)),
-        encoded: [OnceLock::new(), OnceLock::new()],
+        encoded: OnceLock::new(),
     })
 }
 

@@ -1,0 +1,124 @@
+//! The settings in flags, and the help.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::ValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches};
+
+use super::settings::{Kind, SETTINGS, Setting};
+use super::{ConfigError, Given, Source};
+
+const ABOUT: &str = "A push server that any MySQL driver can publish through.\n\n\
+    A program runs INSERT INTO pipes_messages (name, event, message) VALUES (...), and every browser\n\
+    that has subscribed to that pipe gets the message at once.";
+
+const AFTER: &str = "\
+Every setting can be given in three places. A flag wins over a variable, a variable over the file:
+  --ping-seconds 30          the flag
+  COMETQL_PING_SECONDS=30    the environment variable
+  ping_seconds = 30          the file, in TOML
+
+BYTES are a number with or without a unit: 65536, \"64 KiB\", 16M. The units are KiB, MiB and GiB.
+Relative paths, in the file too, are relative to the directory the server is started in.
+
+Examples:
+  cometql                                        just try it, on this machine only
+  cometql --memory --password secret             the same, leaving nothing behind
+  cometql --config /etc/cometql/cometql.toml     run as configured
+  cometql check-config > new.toml                begin a configuration file
+
+Then open http://127.0.0.1:8087/ and publish:
+  mysql -h 127.0.0.1 -P 3307 -u root -p -e \\
+    \"INSERT INTO pipes_messages (name, event, message) VALUES ('hello', 'greeting', 'Hello')\"";
+
+pub(super) struct Flags {
+    pub(super) check_config: bool,
+    pub(super) config: Option<PathBuf>,
+    pub(super) given: Vec<Given>,
+}
+
+pub(super) enum Parsed {
+    Flags(Flags),
+    /// The help or the version.
+    Say(String),
+}
+
+pub(super) fn parse(args: impl Iterator<Item = OsString>) -> Result<Parsed, ConfigError> {
+    match command().try_get_matches_from(args) {
+        Ok(matches) => Ok(Parsed::Flags(flags_of(&matches))),
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            Ok(Parsed::Say(format!("{}\n", error.render().to_string().trim_end())))
+        }
+        Err(error) => {
+            let text = error.render().to_string();
+            Err(ConfigError(text.trim_start_matches("error: ").trim_end().to_owned()))
+        }
+    }
+}
+
+fn flags_of(matches: &ArgMatches) -> Flags {
+    let given = SETTINGS.iter().filter_map(|setting| {
+        let text = matches.get_one::<String>(setting.key)?.clone();
+        Some(Given { setting, text, source: Source::Flag(format!("--{}", setting.flag)) })
+    });
+    Flags {
+        check_config: matches.subcommand_name() == Some("check-config"),
+        config: matches.get_one::<PathBuf>("config").cloned(),
+        given: given.collect(),
+    }
+}
+
+fn command() -> clap::Command {
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(ValueParser::path_buf())
+        .global(true)
+        .help("Configuration file [default: ./cometql.toml, if it exists]")
+        .help_heading("Configuration");
+    let check_config = clap::Command::new("check-config")
+        .about("Print every setting in force, its value and where it is from, as a file; then exit")
+        .after_help("Exits with 0, or with 1 and the reason when the server would not start.");
+    clap::Command::new("cometql")
+        .bin_name("cometql")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER)
+        .subcommand(check_config)
+        .disable_help_subcommand(true)
+        .next_line_help(true)
+        .arg(config)
+        .args(SETTINGS.iter().map(flag))
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let default = match (&setting.kind, setting.default) {
+        (Kind::Switch(_), _) | (_, None) => String::new(),
+        (_, Some(default)) => format!(" [default: {default}]"),
+    };
+    let flag = Arg::new(setting.key)
+        .long(setting.flag)
+        .value_parser(ValueParser::string())
+        .global(true)
+        .action(ArgAction::Set)
+        .help(format!("{}{default}", setting.about))
+        .help_heading(setting.group);
+    match setting.kind {
+        Kind::Address(_) => flag.value_name("ADDRESS"),
+        Kind::Path(_) if setting.key == "data_dir" => flag.value_name("DIR"),
+        Kind::Path(_) => flag.value_name("FILE"),
+        Kind::Secret(_) => flag.value_name("TEXT"),
+        Kind::Level(_) => flag.value_name("LEVEL"),
+        Kind::Bytes(..) => flag.value_name("BYTES"),
+        Kind::Count(..) => flag.value_name("NUMBER"),
+        Kind::Seconds(..) => flag.value_name("SECONDS"),
+        Kind::Switch(_) => flag
+            .value_name("BOOL")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .hide_possible_values(true),
+    }
+}

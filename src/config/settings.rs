@@ -1,0 +1,297 @@
+//! The list of settings: the one place where a setting is named, explained, given its default and its bounds.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use tracing::level_filters::LevelFilter;
+
+use super::{Draft, Source};
+
+pub(super) struct Setting {
+    /// Its key in the file. The variable is `COMETQL_` and the key in capitals.
+    pub(super) key: &'static str,
+    /// The key with dashes.
+    pub(super) flag: &'static str,
+    /// Under which title the help shows it.
+    pub(super) group: &'static str,
+    /// What it does, in a line.
+    pub(super) about: &'static str,
+    /// As one would write it in the file, without quotes; `None` is not set.
+    pub(super) default: Option<&'static str>,
+    /// A right value, for errors about wrong ones.
+    pub(super) example: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// How a value is written, its bounds, and the field it goes to.
+pub(super) enum Kind {
+    Address(fn(&mut Draft) -> &mut SocketAddr),
+    Path(fn(&mut Draft) -> &mut Option<PathBuf>),
+    Secret(fn(&mut Draft) -> &mut Option<String>),
+    Switch(fn(&mut Draft) -> &mut bool),
+    Level(fn(&mut Draft) -> &mut LevelFilter),
+    Bytes(fn(&mut Draft) -> &mut usize, RangeInclusive<usize>),
+    Count(fn(&mut Draft) -> &mut usize, RangeInclusive<usize>),
+    Seconds(fn(&mut Draft) -> &mut u64, RangeInclusive<u64>),
+}
+
+impl Setting {
+    pub(super) fn find(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret(_))
+    }
+
+    pub(super) fn variable(&self) -> String {
+        format!("COMETQL_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// The example, written the way the value at `source` is written.
+    pub(super) fn example_for(&self, source: &Source) -> String {
+        let spaced = self.example.contains(' ');
+        let quoted = if spaced { format!("\"{}\"", self.example) } else { self.example.to_owned() };
+        match source {
+            Source::Flag(name) => format!("{name} {quoted}"),
+            Source::Environment(name) => format!("{name}={quoted}"),
+            Source::Default | Source::File { .. } => match self.kind {
+                Kind::Count(..) | Kind::Seconds(..) | Kind::Switch(_) => format!("{} = {}", self.key, self.example),
+                _ => format!("{} = \"{}\"", self.key, self.example),
+            },
+        }
+    }
+}
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+const GIB: usize = 1 << 30;
+
+const LISTENING: &str = "Listening";
+const PASSWORD: &str = "Password of the SQL user root, and secret of login tokens";
+const DATA: &str = "Data and log";
+const TLS: &str = "TLS for SQL clients";
+const MESSAGES: &str = "Limits of messages";
+const SQL: &str = "Limits of SQL clients";
+const BROWSERS: &str = "Limits of browsers";
+
+/// In the order of the help.
+pub(super) static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "mysql_listen",
+        flag: "mysql-listen",
+        group: LISTENING,
+        about: "Address and port for SQL clients",
+        default: Some("127.0.0.1:3307"),
+        example: "0.0.0.0:3307",
+        kind: Kind::Address(|draft| &mut draft.mysql.listen),
+    },
+    Setting {
+        key: "ws_listen",
+        flag: "ws-listen",
+        group: LISTENING,
+        about: "Address and port for browsers",
+        default: Some("127.0.0.1:8087"),
+        example: "0.0.0.0:8087",
+        kind: Kind::Address(|draft| &mut draft.ws.listen),
+    },
+    Setting {
+        key: "password",
+        flag: "password",
+        group: PASSWORD,
+        about: "The password itself; as a flag it shows in the list of processes",
+        default: None,
+        example: "correct-horse-battery",
+        kind: Kind::Secret(|draft| &mut draft.password),
+    },
+    Setting {
+        key: "password_file",
+        flag: "password-file",
+        group: PASSWORD,
+        about: "A file that holds it. With neither, one is made and kept in DATA_DIR/password",
+        default: None,
+        example: "/etc/cometql/password",
+        kind: Kind::Path(|draft| &mut draft.password_file),
+    },
+    Setting {
+        key: "data_dir",
+        flag: "data-dir",
+        group: DATA,
+        about: "Directory of all that must survive a restart",
+        default: Some("./cometql-data"),
+        example: "/var/lib/cometql",
+        kind: Kind::Path(|draft| &mut draft.data_dir),
+    },
+    Setting {
+        key: "memory",
+        flag: "memory",
+        group: DATA,
+        about: "Keep everything in memory and write nothing to disk",
+        default: Some("false"),
+        example: "true",
+        kind: Kind::Switch(|draft| &mut draft.memory),
+    },
+    Setting {
+        key: "log",
+        flag: "log",
+        group: DATA,
+        about: "What is logged: off, error, warn, info, debug or trace",
+        default: Some("info"),
+        example: "info",
+        kind: Kind::Level(|draft| &mut draft.log),
+    },
+    Setting {
+        key: "tls_certificate",
+        flag: "tls-certificate",
+        group: TLS,
+        about: "Certificate chain, PEM. Without one the node makes its own",
+        default: None,
+        example: "/etc/cometql/certificate.pem",
+        kind: Kind::Path(|draft| &mut draft.tls_certificate),
+    },
+    Setting {
+        key: "tls_key",
+        flag: "tls-key",
+        group: TLS,
+        about: "Private key of that certificate, PEM",
+        default: None,
+        example: "/etc/cometql/key.pem",
+        kind: Kind::Path(|draft| &mut draft.tls_key),
+    },
+    Setting {
+        key: "message_bytes_max",
+        flag: "message-bytes-max",
+        group: MESSAGES,
+        about: "Longest message",
+        default: Some("1 MiB"),
+        example: "1 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.message_bytes_max, KIB..=64 * MIB),
+    },
+    Setting {
+        key: "history_bytes_max_per_pipe",
+        flag: "history-bytes-max-per-pipe",
+        group: MESSAGES,
+        about: "Most history one pipe keeps, whatever its length in pipes_settings",
+        default: Some("16 MiB"),
+        example: "16 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.history_bytes_max_per_pipe, 64 * KIB..=4 * GIB),
+    },
+    Setting {
+        key: "packet_bytes_max",
+        flag: "packet-bytes-max",
+        group: SQL,
+        about: "Longest statement (max_allowed_packet)",
+        default: Some("16 MiB"),
+        example: "16 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.mysql.packet_bytes_max, 64 * KIB..=GIB),
+    },
+    Setting {
+        key: "login_packet_bytes_max",
+        flag: "login-packet-bytes-max",
+        group: SQL,
+        about: "Longest packet of a client that has not logged in",
+        default: Some("64 KiB"),
+        example: "64 KiB",
+        kind: Kind::Bytes(|draft| &mut draft.mysql.login_packet_bytes_max, 4 * KIB..=MIB),
+    },
+    Setting {
+        key: "login_seconds_max",
+        flag: "login-seconds-max",
+        group: SQL,
+        about: "How long a login may take",
+        default: Some("10"),
+        example: "10",
+        kind: Kind::Seconds(|draft| &mut draft.mysql.login_seconds_max, 1..=300),
+    },
+    Setting {
+        key: "idle_seconds_max",
+        flag: "idle-seconds-max",
+        group: SQL,
+        about: "A client silent for so long is disconnected (wait_timeout)",
+        default: Some("28800"),
+        example: "28800",
+        kind: Kind::Seconds(|draft| &mut draft.mysql.idle_seconds_max, 1..=31_536_000),
+    },
+    Setting {
+        key: "mysql_connections_max",
+        flag: "mysql-connections-max",
+        group: SQL,
+        about: "Most SQL clients at a time",
+        default: Some("1000"),
+        example: "1000",
+        kind: Kind::Count(|draft| &mut draft.mysql.connections_max, 1..=100_000),
+    },
+    Setting {
+        key: "shards",
+        flag: "shards",
+        group: BROWSERS,
+        about: "Threads that serve browsers; 0 is one a core",
+        default: Some("0"),
+        example: "0",
+        kind: Kind::Count(|draft| &mut draft.ws.shards, 0..=256),
+    },
+    Setting {
+        key: "ws_connections_max",
+        flag: "ws-connections-max",
+        group: BROWSERS,
+        about: "Most browsers at a time",
+        default: Some("100000"),
+        example: "100000",
+        kind: Kind::Count(|draft| &mut draft.ws.connections_max, 1..=10_000_000),
+    },
+    Setting {
+        key: "subscriptions_max",
+        flag: "subscriptions-max",
+        group: BROWSERS,
+        about: "Most pipes one browser listens to",
+        default: Some("1024"),
+        example: "1024",
+        kind: Kind::Count(|draft| &mut draft.ws.subscriptions_max, 1..=65_536),
+    },
+    Setting {
+        key: "handshake_seconds_max",
+        flag: "handshake-seconds-max",
+        group: BROWSERS,
+        about: "How long a browser's first request may take to arrive",
+        default: Some("10"),
+        example: "10",
+        kind: Kind::Seconds(|draft| &mut draft.ws.handshake_seconds_max, 1..=300),
+    },
+    Setting {
+        key: "request_bytes_max",
+        flag: "request-bytes-max",
+        group: BROWSERS,
+        about: "Longest first request",
+        default: Some("16 KiB"),
+        example: "16 KiB",
+        kind: Kind::Bytes(|draft| &mut draft.ws.request_bytes_max, 4 * KIB..=MIB),
+    },
+    Setting {
+        key: "ping_seconds",
+        flag: "ping-seconds",
+        group: BROWSERS,
+        about: "How often a browser is pinged; unheard for twice as long it is dropped",
+        default: Some("25"),
+        example: "25",
+        kind: Kind::Seconds(|draft| &mut draft.ws.ping_seconds, 1..=3600),
+    },
+    Setting {
+        key: "outbox_bytes_max",
+        flag: "outbox-bytes-max",
+        group: BROWSERS,
+        about: "What may wait for a slow browser before it is told to come back",
+        default: Some("1 MiB"),
+        example: "1 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.ws.outbox_bytes_max, 16 * KIB..=GIB),
+    },
+    Setting {
+        key: "ear_bytes_max",
+        flag: "ear-bytes-max",
+        group: BROWSERS,
+        about: "What may wait for one shard before publishers wait",
+        default: Some("8 MiB"),
+        example: "8 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.ws.ear_bytes_max, 64 * KIB..=GIB),
+    },
+];

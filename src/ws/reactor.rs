@@ -1,0 +1,297 @@
+//! The only file with mio. One turn: wait, read what has arrived, take the mail, tick, write what is waiting.
+
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll as Polled, Waker as TaskWaker};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::shard::Shard;
+use crate::node::{Answer, Ask, Ear, Node};
+use crate::pipe::ConnectionId;
+
+/// The token of the waker; no slot has it.
+const MAIL: Token = Token(usize::MAX);
+/// One buffer for all connections of the shard.
+const READ_BYTES: usize = 64 * 1024;
+/// A connection is read so often in a turn, then the others have theirs.
+const READS_A_TURN_MAX: usize = 4;
+/// Frames handed to one write.
+const SLICES_A_WRITE: usize = 64;
+const TICK: Duration = Duration::from_secs(1);
+
+/// What comes to a shard from outside its thread, besides news.
+pub enum Mail {
+    Accepted(std::net::TcpStream),
+    Answer(ConnectionId, Answer),
+    Stop,
+}
+
+/// Where mail for a shard is put.
+pub struct Mailbox {
+    mail: Mutex<Vec<Mail>>,
+    waker: Arc<Waker>,
+}
+
+impl Mailbox {
+    pub fn post(&self, mail: Mail) {
+        let was_empty = {
+            let mut queue = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.push(mail);
+            queue.len() == 1
+        };
+        if was_empty && let Err(error) = self.waker.wake() {
+            tracing::error!("a shard cannot be woken: {error}");
+        }
+    }
+
+    fn take(&self) -> Vec<Mail> {
+        std::mem::take(&mut *self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A shard's poll and its two letter boxes, made before there is a node to serve.
+pub struct Post {
+    poll: Poll,
+    pub mailbox: Arc<Mailbox>,
+    pub ear: Arc<Ear>,
+}
+
+impl Post {
+    pub fn new(ear_bytes_max: usize) -> io::Result<Post> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), MAIL)?);
+        let of_ear = Arc::clone(&waker);
+        let wake = move || {
+            if let Err(error) = of_ear.wake() {
+                tracing::error!("a shard cannot be woken: {error}");
+            }
+        };
+        let ear = Ear::new(ear_bytes_max, Box::new(wake));
+        Ok(Post { poll, mailbox: Arc::new(Mailbox { mail: Mutex::default(), waker }), ear })
+    }
+}
+
+pub struct Reactor {
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    ear: Arc<Ear>,
+    asker: Asker,
+    shard: Shard,
+    /// By slot.
+    sockets: Vec<Option<TcpStream>>,
+    buffer: Box<[u8]>,
+    /// Slots whose sockets may have more to read than was read.
+    unread: Vec<u32>,
+    is_stopping: bool,
+}
+
+/// Runs asks: polled once in place, and on the runtime only when that is not enough.
+struct Asker {
+    node: Arc<Node>,
+    runtime: tokio::runtime::Handle,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Asker {
+    fn ask(&self, id: ConnectionId, ask: Ask) -> Option<Answer> {
+        let node = Arc::clone(&self.node);
+        let mut answer = Box::pin(async move { node.run(ask).await });
+        match answer.as_mut().poll(&mut Context::from_waker(TaskWaker::noop())) {
+            Polled::Ready(answer) => Some(answer),
+            Polled::Pending => {
+                let mailbox = Arc::clone(&self.mailbox);
+                self.runtime.spawn(async move { mailbox.post(Mail::Answer(id, answer.await)) });
+                None
+            }
+        }
+    }
+}
+
+impl Reactor {
+    pub fn new(post: Post, shard: Shard, node: Arc<Node>, runtime: tokio::runtime::Handle) -> Reactor {
+        let Post { poll, mailbox, ear } = post;
+        let asker = Asker { node, runtime, mailbox: Arc::clone(&mailbox) };
+        let buffer = vec![0; READ_BYTES].into_boxed_slice();
+        let sockets = Vec::new();
+        Reactor { poll, mailbox, ear, asker, shard, sockets, buffer, unread: Vec::new(), is_stopping: false }
+    }
+
+    /// Turns until told to stop and everybody has gone.
+    pub fn run(mut self) -> io::Result<()> {
+        let runtime = self.asker.runtime.clone();
+        let _entered = runtime.enter();
+        let mut events = Events::with_capacity(1024);
+        let mut next_tick = Instant::now() + TICK;
+        while !(self.is_stopping && self.shard.is_empty()) {
+            let patience = if self.unread.is_empty() {
+                next_tick.saturating_duration_since(Instant::now())
+            } else {
+                Duration::ZERO
+            };
+            if let Err(error) = self.poll.poll(&mut events, Some(patience))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                return Err(error);
+            }
+            self.read_unread();
+            for event in &events {
+                self.event(event);
+            }
+            self.mail();
+            if Instant::now() >= next_tick {
+                next_tick = Instant::now() + TICK;
+                let now = self.asker.node.clock().now();
+                let asker = &self.asker;
+                self.shard.tick(now, &mut |id, ask| asker.ask(id, ask));
+            }
+            self.write_all();
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &mio::event::Event) {
+        if event.token() == MAIL {
+            return;
+        }
+        let slot = event.token().0 as u32;
+        if event.is_writable() {
+            self.shard.outboxes.mark(slot);
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.read(slot);
+        }
+    }
+
+    fn read_unread(&mut self) {
+        for slot in std::mem::take(&mut self.unread) {
+            self.read(slot);
+        }
+    }
+
+    /// Reads until there is nothing more, or the others' turn has come.
+    fn read(&mut self, slot: u32) {
+        for _ in 0..READS_A_TURN_MAX {
+            if !self.shard.may_read(slot) {
+                // Its answer will have it read again.
+                return;
+            }
+            let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else { return };
+            match socket.read(&mut self.buffer) {
+                Ok(0) => return self.step(slot, |shard, ask| shard.gone(slot, ask)),
+                Ok(length) => {
+                    let mut buffer = std::mem::take(&mut self.buffer);
+                    let now = self.asker.node.clock().now();
+                    self.step(slot, |shard, ask| shard.bytes(slot, &mut buffer[..length], now, ask));
+                    self.buffer = buffer;
+                    // What arrives after a short read is told as a new event.
+                    if length < READ_BYTES && self.shard.may_read(slot) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.step(slot, |shard, ask| shard.gone(slot, ask)),
+            }
+        }
+        self.unread.push(slot);
+    }
+
+    /// One step of one connection. A bug in it ends this connection and no other.
+    fn step(&mut self, slot: u32, step: impl FnOnce(&mut Shard, super::shard::Asking<'_>)) {
+        let (shard, asker) = (&mut self.shard, &self.asker);
+        let mut ask = |id, ask| asker.ask(id, ask);
+        if catch_unwind(AssertUnwindSafe(|| step(shard, &mut ask))).is_err() {
+            tracing::error!("a connection was ended by a bug in the server; please report what is printed above");
+            shard.broken(slot, &mut ask);
+        }
+    }
+
+    fn mail(&mut self) {
+        for mail in self.mailbox.take() {
+            match mail {
+                Mail::Accepted(socket) => self.accept(socket),
+                Mail::Answer(id, answer) => {
+                    let now = self.asker.node.clock().now();
+                    self.step(id.slot, |shard, ask| shard.answered(id, &answer, now, ask));
+                    self.unread.push(id.slot);
+                }
+                Mail::Stop => {
+                    self.is_stopping = true;
+                    self.shard.drain(self.asker.node.clock().now());
+                }
+            }
+        }
+        let news = self.ear.take();
+        if !news.is_empty() {
+            self.shard.news(news);
+        }
+    }
+
+    fn accept(&mut self, socket: std::net::TcpStream) {
+        let Ok(peer) = socket.peer_addr() else { return };
+        // A slot that is free again may be the one that is taken now.
+        self.close_freed();
+        let mut socket = TcpStream::from_std(socket);
+        let slot = self.shard.opened(peer.ip(), self.asker.node.clock().now());
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut socket, Token(slot as usize), interest) {
+            tracing::warn!("a connection cannot be watched: {error}");
+            self.step(slot, |shard, ask| shard.gone(slot, ask));
+            return;
+        }
+        let slot = slot as usize;
+        if self.sockets.len() <= slot {
+            self.sockets.resize_with(slot + 1, || None);
+        }
+        self.sockets[slot] = Some(socket);
+    }
+
+    /// Dropping a socket also takes it out of the poll.
+    fn close_freed(&mut self) {
+        for slot in self.shard.take_freed() {
+            if let Some(socket) = self.sockets.get_mut(slot as usize) {
+                *socket = None;
+            }
+        }
+    }
+
+    /// Writes what waits, until nobody's outbox has changed any more.
+    fn write_all(&mut self) {
+        loop {
+            self.close_freed();
+            let dirty = self.shard.outboxes.take_dirty();
+            if dirty.is_empty() {
+                return;
+            }
+            for slot in dirty {
+                self.write(slot);
+            }
+        }
+    }
+
+    fn write(&mut self, slot: u32) {
+        let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else { return };
+        loop {
+            let written = {
+                let mut slices = [IoSlice::new(&[]); SLICES_A_WRITE];
+                match self.shard.outboxes.front(slot, &mut slices) {
+                    0 => break,
+                    1 => socket.write(&slices[0]),
+                    count => socket.write_vectored(&slices[..count]),
+                }
+            };
+            match written {
+                Ok(bytes) => self.shard.outboxes.taken(slot, bytes),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.step(slot, |shard, ask| shard.gone(slot, ask)),
+            }
+        }
+        self.step(slot, |shard, ask| shard.sent(slot, ask));
+    }
+}

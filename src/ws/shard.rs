@@ -1,0 +1,460 @@
+//! The connections of one thread, without their sockets: bytes, mail and time go in; the outboxes fill, and slots
+//! whose sockets are to be closed come out. The reactor drives it, and so does any test.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use slab::Slab;
+
+use super::codec::{self, Assembly, CloseCode, Incoming};
+use super::http::{self, Opening, Refusal, Request, Site};
+use crate::clock::UnixMillis;
+use crate::frame;
+use crate::hub::{Hub, Outboxes, Run};
+use crate::node::{Answer, Ask, EarId, News};
+use crate::pipe::{ConnectionId, Delivery};
+use crate::session::{About, Hello, Next, Session, Surroundings, departure};
+use crate::status::Status;
+
+/// A connection that is being closed may take this long to read what waits for it, in milliseconds.
+const CLOSING_MILLIS_MAX: u64 = 5_000;
+/// Most bytes of messages that are joined into one piece for all subscribers.
+const RUN_BYTES_MAX: usize = 256 * 1024;
+
+pub struct Shard {
+    place: ShardPlace,
+    config: super::Config,
+    site: Arc<Site>,
+    status: Arc<Status>,
+    connections: Slab<Connection>,
+    pub hub: Hub,
+    pub outboxes: Outboxes,
+    shared_texts: SharedTexts,
+    serial: u32,
+    ticks: u64,
+    /// First requests that must arrive in time, in the order of their deadlines.
+    requests_due: VecDeque<(UnixMillis, ConnectionId)>,
+    closings_due: VecDeque<(UnixMillis, ConnectionId)>,
+    /// What is to be asked for connections that went away while an answer was on its way to them: an answer to
+    /// joining that overtook the leaving would leave somebody listening for ever.
+    departures: HashMap<ConnectionId, Ask>,
+    /// Slots that are free again; their sockets are to be closed.
+    freed: Vec<u32>,
+}
+
+/// Where a shard stands in the cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardPlace {
+    pub node: u32,
+    pub shard: u8,
+}
+
+struct Connection {
+    id: ConnectionId,
+    address: IpAddr,
+    state: State,
+    /// What has arrived and cannot be read yet; empty most of the time.
+    pending: Vec<u8>,
+    heard_at: UnixMillis,
+    is_closing: bool,
+}
+
+enum State {
+    Request,
+    Open(Session, Assembly),
+}
+
+/// Runs an ask of a connection: at once, when the answer is ready, or later, when it comes as
+/// [`Shard::answered`].
+pub type Asking<'a> = &'a mut dyn FnMut(ConnectionId, Ask) -> Option<Answer>;
+
+impl Shard {
+    pub fn new(place: ShardPlace, config: &super::Config, site: Arc<Site>, status: Arc<Status>) -> Shard {
+        Shard {
+            place,
+            site,
+            status,
+            connections: Slab::new(),
+            hub: Hub::default(),
+            outboxes: Outboxes::new(config.outbox_bytes_max),
+            config: config.clone(),
+            shared_texts: SharedTexts::default(),
+            serial: 0,
+            ticks: 0,
+            requests_due: VecDeque::new(),
+            closings_due: VecDeque::new(),
+            departures: HashMap::new(),
+            freed: Vec::new(),
+        }
+    }
+
+    /// Somebody has connected; answers the slot.
+    pub fn opened(&mut self, address: IpAddr, now: UnixMillis) -> u32 {
+        let entry = self.connections.vacant_entry();
+        self.serial = self.serial.wrapping_add(1);
+        let ShardPlace { node, shard } = self.place;
+        let id = ConnectionId { node, shard, slot: entry.key() as u32, serial: self.serial };
+        let state = State::Request;
+        entry.insert(Connection { id, address, state, pending: Vec::new(), heard_at: now, is_closing: false });
+        self.outboxes.open(id);
+        let deadline = UnixMillis(now.0 + self.config.handshake_seconds_max * 1_000);
+        self.requests_due.push_back((deadline, id));
+        id.slot
+    }
+
+    /// Whether the socket of a slot may be read now.
+    pub fn may_read(&self, slot: u32) -> bool {
+        self.connections.get(slot as usize).is_some_and(|connection| !connection.is_busy())
+    }
+
+    /// Bytes have arrived.
+    pub fn bytes(&mut self, slot: u32, bytes: &mut [u8], now: UnixMillis, ask: Asking<'_>) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        connection.heard_at = now;
+        if connection.is_closing {
+            return;
+        }
+        if connection.pending.is_empty() {
+            let used = self.read_all(slot, bytes, now, ask);
+            self.keep_pending(slot, || bytes[used..].to_vec());
+        } else {
+            connection.pending.extend_from_slice(bytes);
+            self.read_pending(slot, now, ask);
+        }
+    }
+
+    fn read_pending(&mut self, slot: u32, now: UnixMillis, ask: Asking<'_>) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        let mut pending = std::mem::take(&mut connection.pending);
+        let used = self.read_all(slot, &mut pending, now, ask);
+        self.keep_pending(slot, || {
+            pending.drain(..used);
+            // A connection that waits owns no buffer.
+            if pending.is_empty() { Vec::new() } else { pending }
+        });
+    }
+
+    fn keep_pending(&mut self, slot: u32, pending: impl FnOnce() -> Vec<u8>) {
+        if let Some(connection) = self.connections.get_mut(slot as usize)
+            && !connection.is_closing
+        {
+            connection.pending = pending();
+        }
+    }
+
+    /// Reads as much as can be read now; answers how much that was.
+    fn read_all(&mut self, slot: u32, bytes: &mut [u8], now: UnixMillis, ask: Asking<'_>) -> usize {
+        let mut used = 0;
+        while let Some(connection) = self.connections.get(slot as usize)
+            && !connection.is_busy()
+        {
+            let read = match connection.state {
+                State::Request => self.read_request(slot, &bytes[used..], now, ask),
+                State::Open(..) => self.read_frame(slot, &mut bytes[used..], now, ask),
+            };
+            match read {
+                0 => break,
+                read => used += read,
+            }
+        }
+        used
+    }
+
+    fn read_request(&mut self, slot: u32, bytes: &[u8], now: UnixMillis, ask: Asking<'_>) -> usize {
+        let Some(connection) = self.connections.get(slot as usize) else { return 0 };
+        match http::read(bytes, self.config.request_bytes_max, connection.address, &self.site) {
+            Request::Incomplete => 0,
+            Request::Answer(answer) => {
+                self.outboxes.push(slot, answer);
+                self.close(slot, now);
+                bytes.len()
+            }
+            Request::WebSocket { request_bytes, response, opening } => {
+                self.outboxes.push(slot, response);
+                match opening {
+                    Ok(opening) => self.open_session(slot, opening, now, ask),
+                    Err(Refusal { code, text }) => {
+                        self.outboxes.push(slot, frame::refusal(code, text, now));
+                        self.close(slot, now);
+                    }
+                }
+                request_bytes
+            }
+        }
+    }
+
+    fn open_session(&mut self, slot: u32, opening: Opening, now: UnixMillis, ask: Asking<'_>) {
+        let about = About {
+            uuid: opening.uuid.into(),
+            address: opening.address,
+            user_agent: self.shared_texts.share(&opening.user_agent),
+            origin: self.shared_texts.share(&opening.origin),
+            language: self.shared_texts.share(&opening.language),
+        };
+        let Opening { tenant, credentials, major_version, .. } = opening;
+        let hello = Hello { tenant, credentials, major_version, about };
+        let ear = EarId(self.place.shard);
+        let Some((connection, mut around)) = self.parts(slot, now) else { return };
+        let (session, next) = Session::open(connection.id, ear, hello, &mut around);
+        connection.state = State::Open(session, Assembly::default());
+        self.status.browsers_changed(1);
+        self.go_on(slot, next, now, ask);
+    }
+
+    fn read_frame(&mut self, slot: u32, bytes: &mut [u8], now: UnixMillis, ask: Asking<'_>) -> usize {
+        let message_bytes_max = self.config.message_bytes_max;
+        let Some((connection, mut around)) = self.parts(slot, now) else { return 0 };
+        let State::Open(session, assembly) = &mut connection.state else { return 0 };
+        let (length, next) = match codec::read(bytes, assembly, message_bytes_max) {
+            Ok(None) => return 0,
+            Ok(Some((length, incoming))) => match incoming {
+                None | Some(Incoming::Pong) => return length,
+                Some(Incoming::Ping(payload)) => {
+                    let pong = codec::pong(payload);
+                    around.outboxes.push(slot, pong);
+                    return length;
+                }
+                Some(Incoming::Close) => {
+                    if session.answers_close() {
+                        around.outboxes.push(slot, codec::close_answer());
+                    }
+                    self.close(slot, now);
+                    return length;
+                }
+                Some(Incoming::Text(text)) => {
+                    let next = session.received(text, &mut around);
+                    assembly.clear();
+                    (length, next)
+                }
+            },
+            Err(code) => {
+                self.close_with(slot, code, now);
+                return bytes.len();
+            }
+        };
+        self.go_on(slot, next, now, ask);
+        length
+    }
+
+    /// Does what a session wants next, and what it wants after that.
+    fn go_on(&mut self, slot: u32, mut next: Next, now: UnixMillis, ask: Asking<'_>) {
+        while let Some(wanted) = next.ask.take() {
+            let Some(connection) = self.connections.get(slot as usize) else { return };
+            let Some(answer) = ask(connection.id, wanted) else { return };
+            let Some((connection, mut around)) = self.parts(slot, now) else { return };
+            let State::Open(session, _) = &mut connection.state else { return };
+            next = session.answered(&answer, &mut around);
+        }
+        if next.close {
+            self.close_with(slot, CloseCode::TryAgainLater, now);
+        }
+    }
+
+    /// An answer that was not ready when it was asked for. One that comes too late for its connection is dropped.
+    pub fn answered(&mut self, id: ConnectionId, answer: &Answer, now: UnixMillis, ask: Asking<'_>) {
+        if let Some(departure) = self.departures.remove(&id) {
+            ask(id, departure);
+        }
+        if self.connections.get(id.slot as usize).is_none_or(|connection| connection.id != id) {
+            return;
+        }
+        let Some((connection, mut around)) = self.parts(id.slot, now) else { return };
+        let State::Open(session, _) = &mut connection.state else { return };
+        let next = session.answered(answer, &mut around);
+        self.go_on(id.slot, next, now, ask);
+        self.read_pending(id.slot, now, ask);
+    }
+
+    /// News for the pipes that are heard here. What came together for one pipe goes out together.
+    pub fn news(&mut self, news: Vec<News>) {
+        let deliveries: Vec<Arc<Delivery>> = news.into_iter().map(|News::Delivery(delivery)| delivery).collect();
+        let mut rest = deliveries.as_slice();
+        let mut delivered = 0;
+        while let Some(first) = rest.first() {
+            let mut bytes = 0;
+            let together = rest.iter().take_while(|delivery| {
+                bytes += delivery.message.bytes();
+                delivery.pipe == first.pipe && bytes <= RUN_BYTES_MAX
+            });
+            let (run, behind) = rest.split_at(together.count().max(1));
+            delivered += self.deliver(run);
+            rest = behind;
+        }
+        self.status.delivered(delivered);
+    }
+
+    fn deliver(&mut self, run: &[Arc<Delivery>]) -> usize {
+        let [first, ..] = run else { return 0 };
+        let is_from_here = |delivery: &Arc<Delivery>| {
+            let ShardPlace { node, shard } = self.place;
+            delivery.origin.is_some_and(|origin| origin.node == node && origin.shard == shard)
+        };
+        let alone = if run.iter().any(is_from_here) {
+            run.iter().map(|delivery| (delivery.origin, frame::of_delivery(delivery))).collect()
+        } else {
+            Vec::new()
+        };
+        let run_of = Run { pipe: &first.pipe, together: frame::of_run(run), alone };
+        self.hub.deliver(&run_of, &mut self.outboxes) * run.len()
+    }
+
+    /// Once a second: who is late is closed, and a share of the connections is pinged.
+    pub fn tick(&mut self, now: UnixMillis, ask: Asking<'_>) {
+        self.ticks += 1;
+        while let Some((_, id)) = self.requests_due.pop_front_if(|(deadline, _)| *deadline <= now) {
+            let is_late = |connection: &Connection| connection.id == id && matches!(connection.state, State::Request);
+            if self.connections.get(id.slot as usize).is_some_and(is_late) {
+                self.gone(id.slot, ask);
+            }
+        }
+        while let Some((_, id)) = self.closings_due.pop_front_if(|(deadline, _)| *deadline <= now) {
+            if self.connections.get(id.slot as usize).is_some_and(|connection| connection.id == id) {
+                self.gone(id.slot, ask);
+            }
+        }
+        let ping_seconds = self.config.ping_seconds.max(1);
+        let silent_since = UnixMillis(now.0.saturating_sub(2 * ping_seconds * 1_000));
+        let share = (self.ticks % ping_seconds) as usize;
+        for slot in (share..self.connections.capacity()).step_by(ping_seconds as usize) {
+            let Some(connection) = self.connections.get(slot) else { continue };
+            if connection.heard_at < silent_since {
+                self.gone(slot as u32, ask);
+            } else if matches!(connection.state, State::Open(..)) && !connection.is_closing {
+                self.outboxes.push(slot as u32, codec::ping());
+            }
+        }
+    }
+
+    /// To be called when an outbox has been sent as far as the socket takes it.
+    pub fn sent(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        if self.outboxes.is_too_slow(slot) {
+            tracing::debug!("{} is too slow and is sent away", connection.address);
+            self.gone(slot, ask);
+        } else if connection.is_closing && self.outboxes.is_empty(slot) {
+            self.gone(slot, ask);
+        }
+    }
+
+    /// Closes with a reason, which only a client that can do something with a close frame is told.
+    fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        if let State::Open(session, _) = &connection.state
+            && session.answers_close()
+        {
+            self.outboxes.push(slot, codec::close(code));
+        }
+        self.close(slot, now);
+    }
+
+    /// Nothing more is read; the connection ends when its outbox is empty.
+    fn close(&mut self, slot: u32, now: UnixMillis) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        connection.is_closing = true;
+        connection.pending = Vec::new();
+        self.closings_due.push_back((UnixMillis(now.0 + CLOSING_MILLIS_MAX), connection.id));
+        self.outboxes.mark(slot);
+    }
+
+    /// The connection is no more.
+    pub fn gone(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(mut connection) = self.connections.try_remove(slot as usize) else { return };
+        self.outboxes.close(slot);
+        self.freed.push(slot);
+        if let State::Open(session, _) = &mut connection.state {
+            self.status.browsers_changed(-1);
+            let was_waiting = session.is_waiting();
+            let mut around = self.surroundings(UnixMillis::default());
+            let departure = session.closed(&mut around);
+            self.depart(connection.id, departure, was_waiting, ask);
+        }
+    }
+
+    /// A bug has ended a step of this connection halfway: its session cannot be trusted to leave.
+    pub fn broken(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
+        self.outboxes.close(slot);
+        self.freed.push(slot);
+        if let State::Open(session, _) = &connection.state {
+            self.status.browsers_changed(-1);
+            let subscriptions = self.hub.subscriptions_of(slot);
+            let departure = departure(EarId(self.place.shard), subscriptions, &mut self.hub);
+            self.depart(connection.id, departure, session.is_waiting(), ask);
+        }
+    }
+
+    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, was_waiting: bool, ask: Asking<'_>) {
+        match departure {
+            Some(departure) if was_waiting => {
+                self.departures.insert(id, departure);
+            }
+            Some(departure) => {
+                ask(id, departure);
+            }
+            None => {}
+        }
+    }
+
+    /// The slots whose sockets are to be closed.
+    pub fn take_freed(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.freed)
+    }
+
+    /// The node stops: everybody is told, as far as they understand it.
+    pub fn drain(&mut self, now: UnixMillis) {
+        let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
+        for slot in slots {
+            self.close_with(slot, CloseCode::GoingAway, now);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    fn parts(&mut self, slot: u32, now: UnixMillis) -> Option<(&mut Connection, Surroundings<'_>)> {
+        let connection = self.connections.get_mut(slot as usize)?;
+        let around = Surroundings {
+            hub: &mut self.hub,
+            outboxes: &mut self.outboxes,
+            now,
+            subscriptions_max: self.config.subscriptions_max,
+        };
+        Some((connection, around))
+    }
+
+    fn surroundings(&mut self, now: UnixMillis) -> Surroundings<'_> {
+        let subscriptions_max = self.config.subscriptions_max;
+        Surroundings { hub: &mut self.hub, outboxes: &mut self.outboxes, now, subscriptions_max }
+    }
+}
+
+impl Connection {
+    /// Whether nothing more may be read for now.
+    fn is_busy(&self) -> bool {
+        self.is_closing || matches!(&self.state, State::Open(session, _) if session.is_waiting())
+    }
+}
+
+/// Texts that thousands of browsers send alike are kept once.
+#[derive(Default)]
+struct SharedTexts {
+    texts: HashSet<Arc<str>>,
+    sweep_at: usize,
+}
+
+impl SharedTexts {
+    fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.texts.get(text) {
+            return Arc::clone(shared);
+        }
+        if self.texts.len() >= self.sweep_at.max(64) {
+            self.texts.retain(|text| Arc::strong_count(text) > 1);
+            self.sweep_at = self.texts.len() * 2;
+        }
+        let shared: Arc<str> = Arc::from(text);
+        self.texts.insert(Arc::clone(&shared));
+        shared
+    }
+}
