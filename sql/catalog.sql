@@ -188,11 +188,14 @@ SHOW SESSION VARIABLES LIKE 'SQL_mode';
 SHOW VARIABLES WHERE Variable_name = 'autocommit' OR Variable_name LIKE '%\_max';
 -- Variable_name | Value
 -- autocommit | ON
+-- columns_max | 4096
 -- history_length_max | 1000
+-- key_values_max | 4000
 -- message_bytes_max | 1024
 -- pipe_name_bytes_max | 64
 -- rows_max | 100000
--- 5 rows
+-- sort_bytes_max | 67108864
+-- 8 rows
 show status;
 -- Variable_name | Value
 -- flag | session
