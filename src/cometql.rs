@@ -10,6 +10,7 @@ mod select;
 mod set;
 mod show;
 mod expression;
+mod word;
 mod literal;
 mod text;
 mod json;
@@ -55,7 +56,7 @@ pub enum Statement {
     Use(Identifier),
     Transaction(Transaction),
     Kill(Kill),
-    /// Accepted and without effect: an empty text, LOCK TABLES, UNLOCK TABLES, FLUSH.
+    /// Accepted and without effect: LOCK TABLES, UNLOCK TABLES, FLUSH.
     Nothing,
 }
 

@@ -1,1 +1,153 @@
-fn main() {}
+//! Flags, config, build, run, stop signal.
+#![forbid(unsafe_code)]
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use cometql::clock::SystemClock;
+use cometql::config::{self, Command, Password, Place, Settings};
+use cometql::node::Node;
+use cometql::status::Status;
+use cometql::store::{Store, embedded};
+use cometql::ws::{self, Posts, http::Site, page};
+use cometql::{mysql, ws::page::About};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+fn main() -> ExitCode {
+    let outcome = std::env::current_dir()
+        .map_err(|error| format!("the working directory cannot be read: {error}"))
+        .and_then(|directory| {
+            config::read(std::env::args_os(), std::env::vars_os(), &directory).map_err(|error| error.to_string())
+        })
+        .and_then(|command| match command {
+            Command::Run(settings) => run(&settings),
+            Command::CheckConfig(text) | Command::Say(text) => {
+                print!("{text}");
+                Ok(())
+            }
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("cometql: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(settings: &Settings) -> Result<(), String> {
+    tracing_subscriber::fmt()
+        .with_max_level(settings.log)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    allow_many_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start threads: {error}"))?;
+    let outcome = runtime.block_on(serve(settings));
+    // A read of a closed socket or of a slow disk is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Builds the node out of its rooms, serves until a signal says stop, and lets go in order.
+async fn serve(settings: &Settings) -> Result<(), String> {
+    let sql_listener = mysql::bind(&settings.mysql).await.map_err(in_a_line)?;
+    let listener = TcpListener::bind(settings.ws.listen)
+        .await
+        .map_err(|error| format!("browsers cannot be awaited at {}: {error}", settings.ws.listen))?;
+    let posts = Posts::new(&settings.ws).map_err(in_a_line)?;
+    let clock = Arc::new(SystemClock);
+    let store = embedded::open(&settings.store, posts.ears(), clock.clone()).map_err(in_a_line)?;
+    let password = settings.password.resolve().map_err(in_a_line)?;
+    let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
+    let status = Arc::new(Status::new());
+    let node = Node::new(store.clone(), clock, settings.node(&password), Arc::clone(&status));
+
+    let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
+    let address = listener.local_addr().map_err(in_a_line)?;
+    let site = Site { page: page::render(&about(sql_address, &password)) };
+    print!("{}", first_lines(settings, sql_address, address, &password));
+
+    let (stop, stopped) = watch::channel(false);
+    let sql = tokio::spawn(mysql::serve(
+        sql_listener,
+        Some(identity),
+        Arc::clone(&node),
+        settings.mysql.clone(),
+        stopped.clone(),
+    ));
+    let of_browsers = settings.ws.clone();
+    let browsers =
+        tokio::spawn(async move { ws::serve(listener, posts, site, node, status, &of_browsers, stopped).await });
+    stop_signal().await.map_err(in_a_line)?;
+    tracing::info!("stopping");
+    // Both are told at once; whoever is gone already does not hear it.
+    let _ = stop.send(true);
+    sql.await.map_err(in_a_line)?;
+    browsers.await.map_err(in_a_line)?.map_err(in_a_line)?;
+    store.close().await;
+    Ok(())
+}
+
+fn in_a_line(error: impl std::fmt::Display) -> String {
+    error.to_string().replace('\n', " ")
+}
+
+/// Every connection is a file. The system's usual first limit of 1,024 is for programs that do not ask.
+fn allow_many_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!("the limit of open files stays at {current:?}: {error}");
+    }
+}
+
+fn about(sql_address: SocketAddr, password: &Password) -> About {
+    About {
+        mysql_host: sql_address.ip().to_string(),
+        mysql_port: sql_address.port(),
+        password_place: password.place().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// What listens where, and a line to paste.
+fn first_lines(settings: &Settings, sql_address: SocketAddr, address: SocketAddr, password: &Password) -> String {
+    let data = match &settings.store.directory {
+        Some(directory) => directory.display().to_string(),
+        None => "in memory: nothing is on disk".to_owned(),
+    };
+    let (host, port) = (sql_address.ip(), sql_address.port());
+    let shown = match password.place() {
+        Place::Generated(path) | Place::File(path) => format!("-p\"$(cat {})\"", path.display()),
+        Place::GeneratedInMemory => format!("-p{}", password.text()),
+        Place::Configured(_) => "-p".to_owned(),
+    };
+    format!(
+        "cometql {version}: publish through MySQL, and every browser has it\n\
+         \x20 SQL       {sql_address}   try: mysql -h {host} -P {port} -u root {shown}\n\
+         \x20 browsers  http://{address}/   open it to see messages arrive\n\
+         \x20 data      {data}\n\
+         \x20 password  {password}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        password = password.start_line(),
+    )
+}
+
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -2,11 +2,11 @@
 
 use super::lexer::Kind;
 use super::mistake::Parsed;
-use super::parser::{Parser, identifier};
+use super::parser::Parser;
 use super::{Expression, Operator};
 
 /// How strongly an operator binds, weakest first, as in MySQL.
-mod power {
+pub(super) mod power {
     pub const OR: u8 = 1;
     pub const AND: u8 = 2;
     pub const NOT: u8 = 3;
@@ -33,7 +33,7 @@ impl Parser<'_> {
     }
 
     /// Reads operators that bind more strongly than `floor`.
-    fn expression_above(&mut self, floor: u8) -> Parsed<Expression> {
+    pub fn expression_above(&mut self, floor: u8) -> Parsed<Expression> {
         self.deeper(|parser| {
             parser.count_part()?;
             let mut left = parser.operand()?;
@@ -231,116 +231,145 @@ impl Parser<'_> {
         self.expect(Kind::Close, ") to close the bracket")?;
         Ok(inside)
     }
-
-    fn column(&mut self) -> Parsed<Expression> {
-        let name = self.column_name()?;
-        // In INSERT … AS new ON DUPLICATE KEY UPDATE, `new.column` is VALUES(column).
-        match (&name.table, self.new_row) {
-            (Some(table), Some(new)) if table.text.eq_ignore_ascii_case(new) => {
-                let place = table.place;
-                let arguments = vec![Expression::Column(super::ColumnName { table: None, column: name.column })];
-                Ok(Expression::Call { function: "values".into(), arguments, place })
-            }
-            _ => Ok(Expression::Column(name)),
-        }
-    }
-
-    /// A value that begins with a word: a constant, a function, a column.
-    fn word(&mut self) -> Parsed<Expression> {
-        let token = self.token;
-        let place = token.place();
-        if token.is("NOT") {
-            self.next();
-            return Ok(Expression::Not(Box::new(self.expression_above(power::NOT - 1)?)));
-        }
-        let after = self.second().kind;
-        if after == Kind::Open && !is_reserved(token.text) {
-            return self.call();
-        }
-        if let Some(constant) = match token.text.len() {
-            4 if token.is("NULL") => Some(Expression::Null(place)),
-            4 if token.is("TRUE") => Some(Expression::Integer(1, place)),
-            5 if token.is("FALSE") => Some(Expression::Integer(0, place)),
-            7 if token.is("DEFAULT") => Some(Expression::Default(place)),
-            12.. if token.is_one_of(BRACKETLESS) => {
-                Some(Expression::Call { function: token.text.to_ascii_lowercase(), arguments: Vec::new(), place })
-            }
-            _ => None,
-        } {
-            self.next();
-            return Ok(constant);
-        }
-        if matches!(after, Kind::Text(_) | Kind::Hexadecimal | Kind::Bits) && token.is_one_of(INTRODUCERS) {
-            self.next();
-            return self.literal();
-        }
-        if is_reserved(token.text) && after != Kind::Dot {
-            return Err(self.expected("a value"));
-        }
-        self.column()
-    }
-
-    /// A function with its arguments; the token is its name, a bracket follows.
-    fn call(&mut self) -> Parsed<Expression> {
-        let name = identifier(self.next());
-        self.next();
-        let function = name.text.to_ascii_lowercase();
-        if function == "exists" {
-            let select = self.select()?;
-            self.expect(Kind::Close, ") after EXISTS (SELECT …")?;
-            return Ok(Expression::Exists(Box::new(select)));
-        }
-        let mut arguments = Vec::new();
-        if function == "count" && self.skip(Kind::Star) {
-        } else if self.token.kind != Kind::Close {
-            arguments = self.expressions()?;
-            self.type_argument(&function, &mut arguments)?;
-        }
-        self.expect(Kind::Close, ", or ) after the arguments of a function")?;
-        Ok(Expression::Call { function, arguments, place: name.place })
-    }
-
-    /// CAST(x AS type) and CONVERT(x USING charset): the words become a second argument, a text.
-    fn type_argument(&mut self, function: &str, arguments: &mut Vec<Expression>) -> Parsed<()> {
-        let separator = match function {
-            "cast" => "AS",
-            "convert" => "USING",
-            _ => return Ok(()),
-        };
-        if !self.skip_word(separator) {
-            return Ok(());
-        }
-        let start = self.token.start;
-        let place = self.token.place();
-        while self.token.kind == Kind::Word {
-            self.next();
-            if self.skip(Kind::Open) {
-                while self.skip(Kind::Integer) || self.skip(Kind::Comma) {}
-                self.expect(Kind::Close, ") after the length of a type")?;
-            }
-        }
-        let words = self.text.get(start..self.read_to).unwrap_or("");
-        arguments.push(Expression::Text(self.text_of(words, place)));
-        Ok(())
-    }
 }
 
-/// Functions that are called without brackets.
-const BRACKETLESS: &[&str] =
-    &["CURRENT_USER", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "UTC_TIMESTAMP"];
+#[cfg(test)]
+mod tests {
+    use super::super::{Dialect, Item, Statement, parse};
+    use super::*;
 
-/// Words in front of a string that name its character set.
-const INTRODUCERS: &[&str] = &[
-    "_utf8mb4", "_utf8", "_utf8mb3", "_binary", "_latin1", "_ascii", "_cp1251", "_koi8r", "_koi8u", "_cp1252",
-    "_latin2", "_cp1250", "_cp866", "_ucs2", "_utf16", "_utf32", "_big5", "_gbk", "_gb2312", "_gb18030", "_sjis",
-];
+    fn value(text: &str) -> Result<Expression, String> {
+        let statement = parse(&format!("SELECT {text}"), Dialect::default()).map_err(|error| error.message)?.remove(0);
+        match statement {
+            Statement::Select(mut select) => match select.items.remove(0) {
+                Item::One { expression, .. } => Ok(expression),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    }
 
-/// Words that cannot stand for a column without quotes. MySQL has many more; INDEX and KEY are columns here.
-fn is_reserved(word: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN", "ORDER", "GROUP", "BY", "LIMIT",
-        "HAVING", "UNION", "INTO", "ON", "AS", "SET", "DELETE", "UPDATE", "DISTINCT", "CASE", "WHEN", "THEN", "ELSE",
-        "XOR", "REGEXP", "RLIKE", "DIV", "INTERVAL", "JOIN", "USING", "ASC", "DESC", "FOR",
-    ];
-    WORDS.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
+    /// The tree with all its brackets.
+    fn tree(expression: &Expression) -> String {
+        let list = |list: &[Expression]| list.iter().map(tree).collect::<Vec<_>>().join(",");
+        let not = |negated: &bool| if *negated { "not " } else { "" };
+        match expression {
+            Expression::Null(_) => "NULL".into(),
+            Expression::Default(_) => "DEFAULT".into(),
+            Expression::Integer(number, _) => number.to_string(),
+            Expression::Decimal(number, _) => format!("d{number}"),
+            Expression::Text(text) => format!("{:?}", text.mysql()),
+            Expression::Bytes(bytes, _) => format!("{bytes:?}"),
+            Expression::Parameter(number, _) => format!("?{number}"),
+            Expression::Column(name) => match &name.table {
+                Some(table) => format!("{}.{}", table.text, name.column.text),
+                None => name.column.text.clone(),
+            },
+            Expression::SystemVariable { name, .. } => format!("@@{name}"),
+            Expression::UserVariable { name, .. } => format!("@{name}"),
+            Expression::Call { function, arguments, .. } => format!("{function}({})", list(arguments)),
+            Expression::Negative(value) => format!("(- {})", tree(value)),
+            Expression::Not(value) => format!("(not {})", tree(value)),
+            Expression::And(left, right) => format!("({} and {})", tree(left), tree(right)),
+            Expression::Or(left, right) => format!("({} or {})", tree(left), tree(right)),
+            Expression::Binary { operator, left, right } => format!("({} {operator:?} {})", tree(left), tree(right)),
+            Expression::In { value, list: values, negated } => {
+                format!("({} {}in {})", tree(value), not(negated), list(values))
+            }
+            Expression::Between { value, low, high, negated } => {
+                format!("({} {}between {} {})", tree(value), not(negated), tree(low), tree(high))
+            }
+            Expression::Like { value, pattern, negated } => {
+                format!("({} {}like {})", tree(value), not(negated), tree(pattern))
+            }
+            Expression::IsNull { value, negated } => format!("({} is {}null)", tree(value), not(negated)),
+            Expression::Exists(_) => "exists".into(),
+            Expression::Subquery(_) => "subquery".into(),
+        }
+    }
+
+    #[test]
+    fn operators_bind_as_in_mysql() {
+        for (text, expected) in [
+            ("a or b and c", "(a or (b and c))"),
+            ("a and b or c", "((a and b) or c)"),
+            ("not a = b and c", "((not (a Equal b)) and c)"),
+            ("!a = b", "((not a) Equal b)"),
+            ("not not a", "(not (not a))"),
+            ("a = 1 is null", "((a Equal 1) is null)"),
+            ("a = b in (1, 2)", "(a Equal (b in 1,2))"),
+            ("a like b + 1", "(a like (b Add 1))"),
+            ("a not between 1 and 2 and b", "((a not between 1 2) and b)"),
+            ("1 + 2 * 3 - 4", "((1 Add (2 Multiply 3)) Subtract 4)"),
+            ("8 / 4 % 2 mod 3", "(((8 Divide 4) Modulo 2) Modulo 3)"),
+            ("- 5 - -5", "(-5 Subtract -5)"),
+            ("-(a) * 2", "((- a) Multiply 2)"),
+            ("- -1.5 + +3", "((- d-1.5) Add 3)"),
+            ("(a or b) and c", "((a or b) and c)"),
+            ("a and b && c and d || e", "(((a and b) and (c and d)) or e)"),
+            ("a <=> null", "(a NullSafeEqual NULL)"),
+            ("170141183460469231731687303715884105728", "d170141183460469231731687303715884105728"),
+            ("0xabc + x'0A' + b'101' + x''", "((([10, 188] Add [10]) Add 5) Add [])"),
+            ("true + FALSE", "(1 Add 0)"),
+            ("@@SESSION.Sql_Mode", "@@sql_mode"),
+            ("@@`time_zone`", "@@time_zone"),
+            ("@`a b`", "@a b"),
+            ("Count(*) + COUNT(0)", "(count() Add count(0))"),
+            ("db.t.`index`", "t.index"),
+            ("concat('a' 'b', ?, ?)", "concat(\"ab\",?0,?1)"),
+            ("if(a, left(b, 1), replace(c, 'x', 'y'))", "if(a,left(b,1),replace(c,\"x\",\"y\"))"),
+            ("cast(a as unsigned integer)", "cast(a,\"unsigned integer\")"),
+            ("a like 'x' escape '\\\\'", "(a like \"x\")"),
+            ("exists (select 1)", "exists"),
+            ("(select 1) in (select 2)", "(subquery in subquery)"),
+        ] {
+            assert_eq!(value(text).map(|value| tree(&value)), Ok(expected.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_says_what_was_expected() {
+        for (text, expected) in [
+            ("", "expected a value, found the end of the text at line 1, column 8"),
+            ("(1", "expected ) to close the bracket, found the end of the text at line 1, column 10"),
+            ("1 +", "expected a value, found the end of the text at line 1, column 11"),
+            ("a in 1", "expected ( after IN, found \"1\" at line 1, column 13"),
+            ("a is 1", "expected NULL, found \"1\" at line 1, column 13"),
+            ("a not 1", "expected IN, LIKE or BETWEEN after NOT, found \"1\" at line 1, column 14"),
+            ("case 1", "expected a value, found \"case\" at line 1, column 8"),
+            ("x'abc'", "x'…' takes pairs of hexadecimal digits, not \"abc\" at line 1, column 8"),
+            ("b'2'", "b'…' takes up to 126 digits 0 and 1, not \"2\" at line 1, column 8"),
+            ("'abc", "the string in quotes that begins with \"'abc\" has no end at line 1, column 8"),
+            (
+                "f(1",
+                "expected , or ) after the arguments of a function, found the end of the text at line 1, column 11",
+            ),
+            ("a like 'x' escape '!'", "an ESCAPE other than '\\\\' is not supported at line 1, column 26"),
+            ("~1", "expected a value, found \"~\" at line 1, column 8"),
+        ] {
+            assert_eq!(value(text).map(|value| tree(&value)), Err(expected.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn neither_depth_nor_length_reaches_the_stack() {
+        let run = || {
+            let many = 3_000_000;
+            for deep in ["(", "not ", "- ", "!", "f(", "(select ", "exists(select ", "1 in (", "1=", "1+", "a.b<"] {
+                let text = deep.repeat(many / deep.len());
+                assert!(value(&text).is_err_and(|error| error.contains("levels deep")), "{deep}");
+            }
+            for chain in [" and 1", " or 1", " or 1 and 1"] {
+                let text = format!("1{}", chain.repeat(100_000));
+                drop(value(&text).unwrap());
+                let nested = format!("{}1{}", "(".repeat(40), format!("){}", chain.repeat(1_000)).repeat(40));
+                drop(value(&nested).unwrap());
+            }
+            assert!(value(&format!("1{}", "+1".repeat(100_000))).is_err());
+            drop(value(&format!("{}1{}", "(".repeat(60), ")".repeat(60))).unwrap());
+            assert!(value(&format!("1{}", " or 1".repeat(2_000_000))).is_err_and(|error| error.contains("1000000")));
+        };
+        // Half of what a thread of tokio has, and unoptimized code takes the most.
+        std::thread::Builder::new().stack_size(1024 * 1024).spawn(run).unwrap().join().unwrap();
+    }
 }

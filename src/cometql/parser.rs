@@ -2,7 +2,7 @@
 
 use super::lexer::{Kind, Lexer, Token};
 use super::mistake::{Mistake, Parsed};
-use super::{ColumnName, Dialect, Identifier, Place, TableName, Text};
+use super::{ColumnName, Dialect, Identifier, TableName, Text};
 
 /// Brackets, signs and NOTs inside one another. A tree deeper than the stack could not be dropped.
 pub const EXPRESSION_DEPTH_MAX: usize = 64;
@@ -232,7 +232,7 @@ impl<'a> Parser<'a> {
     /// The string that is to be read next, joined with those that follow it.
     pub fn string(&mut self) -> Text {
         let first = self.next();
-        let Kind::Text(quote) = first.kind else { return self.text_of("", first.place()) };
+        let quote = if let Kind::Text(quote) = first.kind { quote } else { '\'' };
         let mut text = Text {
             raw: first.text.to_owned(),
             quote,
@@ -243,11 +243,6 @@ impl<'a> Parser<'a> {
             text.join(self.next().text, quote);
         }
         text
-    }
-
-    /// A string that needs no escapes.
-    pub fn text_of(&self, text: &str, place: Place) -> Text {
-        Text { raw: text.to_owned(), quote: '\'', backslash_escapes: false, place }
     }
 }
 

@@ -172,3 +172,83 @@ impl Parser<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dialect, Place, Statement, SyntaxError, parse};
+    use super::*;
+
+    fn select(text: &str) -> Result<Select, SyntaxError> {
+        match parse(text, Dialect::default())?.remove(0) {
+            Statement::Select(select) => Ok(select),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_item_keeps_its_text_and_its_alias() {
+        let items = "SELECT *, t.*, `t`.`a`  AS 'x y', 1 + /* one */ 1 two, 'a' 'b', @@version v, count( * ) FROM t";
+        let items = select(items).unwrap().items.into_iter();
+        let told: Vec<_> = items
+            .map(|item| match item {
+                Item::All { table, .. } => (String::from("*"), table.map(|table| table.text)),
+                Item::One { alias, text, .. } => (text, alias),
+            })
+            .collect();
+        let one = |text: &str, alias: Option<&str>| (text.to_owned(), alias.map(str::to_owned));
+        assert_eq!(
+            told,
+            [
+                one("*", None),
+                one("*", Some("t")),
+                one("`t`.`a`", Some("x y")),
+                one("1 + /* one */ 1", Some("two")),
+                one("'a' 'b'", None),
+                one("@@version", Some("v")),
+                one("count( * )", None),
+            ]
+        );
+    }
+
+    #[test]
+    fn limit_means_what_mysql_says() {
+        let number = |number, at| Expression::Integer(number, Place(at));
+        for (text, offset, count) in [
+            ("SELECT 1 LIMIT 5", None, number(5, 15)),
+            ("SELECT 1 LIMIT 2, 5", Some(number(2, 15)), number(5, 18)),
+            ("SELECT 1 LIMIT 5 OFFSET 2", Some(number(2, 24)), number(5, 15)),
+            ("SELECT 1 LIMIT '5'", None, number(5, 15)),
+            ("SELECT 1 LIMIT ?", None, Expression::Parameter(0, Place(15))),
+        ] {
+            assert_eq!(select(text).unwrap().limit, Some(Limit { offset, count }), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_clauses_are_told_apart() {
+        let all = "SELECT DISTINCT a FROM db.t x WHERE a = 1 ORDER BY a DESC, b ASC, 3 LIMIT 1 FOR UPDATE";
+        let all = select(all).unwrap();
+        assert!(all.distinct && all.condition.is_some() && all.limit.is_some());
+        assert_eq!(all.from_alias.map(|alias| alias.text).as_deref(), Some("x"));
+        assert_eq!(all.order.iter().map(|order| order.descending).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(select("SELECT 1 FROM DUAL").unwrap().from, None);
+    }
+
+    #[test]
+    fn a_mistake_says_what_was_expected() {
+        for (text, expected) in [
+            ("SELECT FROM t", "expected a value, found \"FROM\" at line 1, column 8"),
+            ("SELECT a FROM t, u", "more than one table in FROM is not supported at line 1, column 16"),
+            ("SELECT a FROM t LEFT JOIN u", "JOIN is not supported at line 1, column 17"),
+            ("SELECT a FROM (SELECT 1) t", "a SELECT or a JOIN in FROM is not supported at line 1, column 15"),
+            ("SELECT a FROM t GROUP BY a", "GROUP BY is not supported at line 1, column 17"),
+            ("SELECT 1 UNION SELECT 2", "UNION is not supported at line 1, column 10"),
+            ("SELECT a FROM t LIMIT a", "expected a number of rows after LIMIT, found \"a\" at line 1, column 23"),
+            ("SELECT a FROM t ORDER a", "expected BY, found \"a\" at line 1, column 23"),
+            ("SELECT a FROM t x y", "expected the end of the statement, found \"y\" at line 1, column 19"),
+            ("SELECT a FROM t WHERE", "expected a value, found the end of the text at line 1, column 22"),
+        ] {
+            assert_eq!(select(text).map_err(|error| error.message), Err(expected.into()), "{text}");
+        }
+    }
+}

@@ -42,7 +42,10 @@ impl Parser<'_> {
         let name = match self.token.kind {
             Kind::UserVariable => return self.ignored(),
             Kind::SystemVariable if !self.token.text.is_empty() => without_scope(self.next().text),
-            _ => self.column_name()?.column.text.to_ascii_lowercase(),
+            _ => {
+                let first = self.name("the name of a variable")?;
+                self.rest_of_column(first)?.column.text.to_ascii_lowercase()
+            }
         };
         if self.at_end() || self.token.kind == Kind::Comma {
             return Err(self.expected("= and a value"));
@@ -77,5 +80,65 @@ impl Parser<'_> {
             self.skip_any()?;
         }
         if self.token.start == start { Err(self.expected("a value")) } else { Ok(Assignment::Ignored) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dialect, Expression, parse, prepare};
+    use super::*;
+
+    /// The names that are set; a dash stands for what is ignored.
+    fn names(text: &str) -> Result<String, String> {
+        let statement = parse(text, Dialect::default()).map_err(|error| error.message)?.remove(0);
+        let Statement::Set(assignments) = statement else { panic!("{statement:?}") };
+        let name = |assignment| match assignment {
+            Assignment::Variable { name, .. } => name,
+            Assignment::Ignored => "-".into(),
+        };
+        Ok(assignments.into_iter().map(name).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn a_list_is_read_item_by_item() {
+        for (text, expected) in [
+            ("SET NAMES utf8mb4 COLLATE 'x', autocommit=1", "- autocommit"),
+            ("SET sql_mode=(SELECT CONCAT(@@sql_mode, ',x')),time_zone='+00:00',NAMES utf8mb4", "sql_mode time_zone -"),
+            ("SET @a = (1, 2), @@SESSION.B := 2, GLOBAL c = ON, `D` = DEFAULT", "- b c d"),
+            ("SET a = CASE 1 WHEN (3, 4) END, b = 1", "- b"),
+            ("SET SESSION TRANSACTION READ ONLY, x = 1", "-"),
+            ("SET names = 1, session = 2, transaction = 3", "names session transaction"),
+            ("SET a b, @@c d, GLOBAL e f, g h i", "a c e -"),
+            ("SET a.b = 1", "b"),
+        ] {
+            assert_eq!(names(text), Ok(expected.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_keeps_what_it_says() {
+        let statement = parse("SET autocommit = OFF", Dialect::default()).unwrap().remove(0);
+        let Statement::Set(assignments) = statement else { panic!("{statement:?}") };
+        let [Assignment::Variable { value: Expression::Column(name), .. }] = &assignments[..] else { panic!() };
+        assert_eq!(name.column.text, "OFF");
+    }
+
+    #[test]
+    fn a_parameter_that_is_passed_over_counts() {
+        assert_eq!(prepare("SET a = ? ? ?, NAMES ?", Dialect::default()).unwrap().1, 4);
+    }
+
+    #[test]
+    fn a_mistake_says_what_was_expected() {
+        for (text, expected) in [
+            ("SET", "expected the name of a variable, found the end of the text at line 1, column 4"),
+            ("SET a", "expected = and a value, found the end of the text at line 1, column 6"),
+            ("SET a = , b = 1", "expected a value, found \",\" at line 1, column 9"),
+            ("SET a = 'x", "the string in quotes that begins with \"'x\" has no end at line 1, column 9"),
+            ("SET STATEMENT a=1 FOR SELECT 1", "SET STATEMENT is not supported at line 1, column 5"),
+            ("SET PASSWORD = 'x'", "SET PASSWORD is not supported at line 1, column 5"),
+        ] {
+            assert_eq!(names(text), Err(expected.into()), "{text}");
+        }
     }
 }

@@ -76,13 +76,13 @@ impl Parser<'_> {
         self.next();
         Ok(match subject.text.to_ascii_lowercase().as_str() {
             "databases" | "schemas" => ShowSubject::Databases,
-            "tables" => ShowSubject::Tables { full, database: self.from_database()? },
+            "tables" => ShowSubject::Tables { full, database: self.database_clause()? },
             "table" => {
                 self.expect_word("STATUS")?;
-                ShowSubject::TableStatus { database: self.from_database()? }
+                ShowSubject::TableStatus { database: self.database_clause()? }
             }
-            "columns" | "fields" => ShowSubject::Columns { full, table: self.from_table()? },
-            "index" | "indexes" | "keys" => ShowSubject::Index { table: self.from_table()? },
+            "columns" | "fields" => ShowSubject::Columns { full, table: self.table_clause()? },
+            "index" | "indexes" | "keys" => ShowSubject::Index { table: self.table_clause()? },
             "create" => self.show_create()?,
             "variables" => ShowSubject::Variables,
             "status" => ShowSubject::Status(StatusScope::Session),
@@ -176,7 +176,7 @@ impl Parser<'_> {
         self.name("the name of a database").map(ShowSubject::CreateDatabase)
     }
 
-    fn from_database(&mut self) -> Parsed<Option<Identifier>> {
+    fn database_clause(&mut self) -> Parsed<Option<Identifier>> {
         if !self.skip_words(&["FROM", "IN"]) {
             return Ok(None);
         }
@@ -184,12 +184,12 @@ impl Parser<'_> {
     }
 
     /// `FROM t`, `FROM db.t`, `FROM t FROM db`.
-    fn from_table(&mut self) -> Parsed<TableName> {
+    fn table_clause(&mut self) -> Parsed<TableName> {
         if !self.skip_words(&["FROM", "IN"]) {
             return Err(self.expected("FROM and the name of a table"));
         }
         let mut table = self.table_name()?;
-        if let Some(database) = self.from_database()? {
+        if let Some(database) = self.database_clause()? {
             table.database = Some(database);
         }
         Ok(table)
@@ -214,5 +214,67 @@ impl Parser<'_> {
         let place = self.next().place();
         self.skip_statement()?;
         Ok(Show { subject: ShowSubject::Empty("help".into()), like: None, condition: None, place })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Dialect, parse};
+
+    #[test]
+    fn subjects_are_told_with_their_clauses() {
+        for (text, expected) in [
+            ("SHOW FULL TABLES FROM `db` LIKE 'a\\_%'", "Tables true db like a\\_%"),
+            ("SHOW COLUMNS FROM t FROM d WHERE Field = 'x'", "Columns false d.t where"),
+            ("SHOW FULL FIELDS IN d.t", "Columns true d.t"),
+            ("SHOW EXTENDED KEYS FROM t", "Index t"),
+            ("SHOW FUNCTION STATUS WHERE Db = 'x'", "Empty function status where"),
+            ("SHOW OPEN TABLES FROM db LIKE 'x'", "Empty open tables like x"),
+            ("SHOW AVG STATUS", "Status Average"),
+            ("SHOW CREATE TABLE IF NOT EXISTS d.t", "CreateTable d.t"),
+        ] {
+            let statement = parse(text, Dialect::default()).unwrap().remove(0);
+            assert_eq!(told(&statement), expected, "{text}");
+        }
+    }
+
+    fn told(statement: &super::Statement) -> String {
+        use super::ShowSubject::*;
+        let super::Statement::Show(show) = statement else { panic!("{statement:?}") };
+        let name = |table: &super::TableName| match &table.database {
+            Some(database) => format!("{}.{}", database.text, table.table.text),
+            None => table.table.text.clone(),
+        };
+        let mut told = match &show.subject {
+            Tables { full, database } => format!("Tables {full} {}", database.as_ref().map_or("", |name| &name.text)),
+            Columns { full, table } => format!("Columns {full} {}", name(table)),
+            Index { table } => format!("Index {}", name(table)),
+            CreateTable(table) => format!("CreateTable {}", name(table)),
+            Empty(words) => format!("Empty {words}"),
+            Status(scope) => format!("Status {scope:?}"),
+            other => format!("{other:?}"),
+        };
+        if let Some(like) = &show.like {
+            told += &format!(" like {like}");
+        }
+        if show.condition.is_some() {
+            told += " where";
+        }
+        told
+    }
+
+    #[test]
+    fn a_mistake_says_what_was_expected() {
+        const SUBJECT: &str = "expected what to show (DATABASES, TABLES, COLUMNS, STATUS, VARIABLES, …), found";
+        for (text, expected) in [
+            ("SHOW", format!("{SUBJECT} the end of the text at line 1, column 5")),
+            ("SHOW TABELS", format!("{SUBJECT} \"TABELS\" at line 1, column 6")),
+            ("SHOW TABLES LIKE x", "expected a pattern in quotes after LIKE, found \"x\" at line 1, column 18".into()),
+            ("SHOW COLUMNS t", "expected FROM and the name of a table, found \"t\" at line 1, column 14".into()),
+            ("EXPLAIN SELECT 1", "EXPLAIN SELECT is not supported at line 1, column 9".into()),
+            ("SHOW TABLES x", "expected the end of the statement, found \"x\" at line 1, column 13".into()),
+        ] {
+            assert_eq!(parse(text, Dialect::default()).map_err(|error| error.message), Err(expected), "{text}");
+        }
     }
 }

@@ -99,3 +99,89 @@ impl Iterator for Statements<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{PARAMETERS_MAX, Transaction};
+    use super::*;
+
+    /// One word a statement, and how it ends.
+    fn run(text: &str) -> String {
+        let words = Statements::new(text, Dialect::default()).map(|statement| match statement {
+            Ok(Statement::Transaction(Transaction::Begin)) => "begin".into(),
+            Ok(Statement::Transaction(Transaction::Commit)) => "commit".into(),
+            Ok(Statement::Set(_)) => "set".into(),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.message,
+        });
+        words.collect::<Vec<String>>().join("; ")
+    }
+
+    #[test]
+    fn statements_run_one_after_the_other() {
+        for (text, expected) in [
+            ("", ""),
+            (" \n\t\0", ""),
+            (";;; ; ", ""),
+            ("/* nothing */ -- at all", ""),
+            ("begin", "begin"),
+            (";begin;;commit;", "begin; commit"),
+            ("begin;set a=1;start transaction", "begin; set; begin"),
+            ("begin;'", "begin"),
+            ("begin;\"\n", "begin"),
+            ("begin;;' ", "begin"),
+            ("begin'", "the string in quotes that begins with \"'\" has no end at line 1, column 6"),
+            ("'", "the string in quotes that begins with \"'\" has no end at line 1, column 1"),
+            ("begin; 'x", "begin; the string in quotes that begins with \"'x\" has no end at line 1, column 8"),
+            (
+                "begin;\nwrong;commit",
+                "begin; expected a statement (INSERT, SELECT, DELETE, UPDATE, SHOW, SET, …), \
+              found \"wrong\" at line 2, column 1",
+            ),
+            ("begin work or not; commit", "expected the end of the statement, found \"or\" at line 1, column 12"),
+            ("create table t (a int)", "a CREATE statement is not supported at line 1, column 1"),
+            ("load data local infile 'x'", "a LOAD statement is not supported at line 1, column 1"),
+            ("(select 1)", "a statement in brackets is not supported at line 1, column 1"),
+            ("delete t from t", "expected FROM, found \"t\" at line 1, column 8"),
+            (
+                "commit /* without an end",
+                "the comment that begins with \"/* without an end\" has no end at line 1, \
+              column 8",
+            ),
+        ] {
+            assert_eq!(run(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_statement_has_its_range_and_its_parameters() {
+        let text = " begin ; select ?, ?;select ? ;";
+        let mut statements = Statements::new(text, Dialect::default());
+        for (range, parameters, last) in [("begin", 0, false), ("select ?, ?", 2, false), ("select ?", 1, true)] {
+            statements.next().unwrap().unwrap();
+            assert_eq!(&text[statements.range()], range);
+            assert_eq!((statements.parameters(), statements.is_last()), (parameters, last));
+        }
+        assert!(statements.next().is_none());
+    }
+
+    #[test]
+    fn one_statement_is_prepared() {
+        assert_eq!(prepare("select ? + ?;", Dialect::default()).unwrap().1, 2);
+        for text in ["", ";", "begin; commit", "begin; wrong"] {
+            assert!(prepare(text, Dialect::default()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_counted_has_its_limit() {
+        let statement = |parameters| format!("select {}?", "?,".repeat(parameters - 1));
+        assert_eq!(prepare(&statement(PARAMETERS_MAX), Dialect::default()).unwrap().1, PARAMETERS_MAX);
+        assert!(prepare(&statement(PARAMETERS_MAX + 1), Dialect::default()).is_err());
+        assert_eq!(
+            parse(&"begin;".repeat(STATEMENTS_MAX), Dialect::default()).map(|all| all.len()),
+            Ok(STATEMENTS_MAX)
+        );
+        assert!(parse(&"begin;".repeat(STATEMENTS_MAX + 1), Dialect::default()).is_err());
+    }
+}

@@ -91,7 +91,7 @@ impl Text {
     fn rewritten(&self, mut escape: impl FnMut(&mut String, char)) -> String {
         let mut meaning = String::with_capacity(self.raw.len());
         let mut rest = self.raw.as_str();
-        while let Some(at) = rest.find(['\\', self.quote]) {
+        while let Some(at) = rest.bytes().position(|byte| byte == b'\\' || char::from(byte) == self.quote) {
             let (plain, special) = rest.split_at(at);
             meaning.push_str(plain);
             let mut letters = special.chars();

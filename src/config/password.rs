@@ -36,6 +36,8 @@ pub enum PasswordSource {
 pub struct Password {
     text: String,
     place: Place,
+    /// Made by this start: nobody has seen it yet.
+    is_new: bool,
 }
 
 /// Where the owner finds the password. Displays as a sentence without its full stop, such as
@@ -61,11 +63,14 @@ impl PasswordSource {
             }
             PasswordSource::GeneratedIn(directory) => {
                 let path = directory.join("password");
-                (kept_or_made(directory, &path)?, Place::Generated(path))
+                let is_new = !exists(&path);
+                let text = kept_or_made(directory, &path)?;
+                return Ok(Password { text, place: Place::Generated(path), is_new });
             }
             PasswordSource::GeneratedInMemory => (generate()?, Place::GeneratedInMemory),
         };
-        Ok(Password { text, place })
+        let is_new = place == Place::GeneratedInMemory;
+        Ok(Password { text, place, is_new })
     }
 }
 
@@ -78,10 +83,11 @@ impl Password {
         &self.place
     }
 
-    /// What the operator reads at the start: the place, or the password itself when it is nowhere else.
+    /// What the operator reads at the start: the place, and the password itself when it has just been made.
     pub fn start_line(&self) -> String {
-        match self.place {
-            Place::GeneratedInMemory => format!("the password is {} (until the next start)", self.text),
+        match &self.place {
+            Place::GeneratedInMemory => format!("{} (until the next start)", self.text),
+            Place::Generated(path) if self.is_new => format!("{} (new; kept in {})", self.text, path.display()),
             _ => self.place.to_string(),
         }
     }
