@@ -82,7 +82,7 @@ SELECT @@autocommit;
 -- @@autocommit
 -- 0
 -- 1 row
-SET @@session.autocommit = 1;
+SET @@session.autocommit = ON;
 -- OK
 SET comet_strings = 'sometimes';
 -- ERROR 1231 (42000): Variable 'comet_strings' can't be set to the value of 'sometimes': it is 'auto' or 'mysql'
