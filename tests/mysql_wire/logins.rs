@@ -39,7 +39,7 @@ fn caching_sha2_needs_no_second_round() {
 #[test]
 fn clients_of_other_plugins_and_empty_answers_are_asked_again() {
     let server = Server::start();
-    for (plugin, proof) in [(NATIVE, &b""[..]), ("sha256_password", b"\x01"), (CACHING_SHA2, b"")] {
+    for (plugin, proof) in [(NATIVE, &b""[..]), ("sha256_password", b"\x01"), (CACHING_SHA2, b"short")] {
         for (password, opens) in [(PASSWORD, true), ("wrong", false)] {
             let mut client = RawClient::connect(server.address);
             client.send(1, &login_packet(0, "root", proof, Some(plugin)));
@@ -52,6 +52,24 @@ fn clients_of_other_plugins_and_empty_answers_are_asked_again() {
             client.send(3, &proof);
             assert_eq!(client.reply().is_ok(), opens, "{plugin} {password}");
         }
+    }
+}
+
+#[test]
+fn a_client_that_has_caching_sha2_alone_is_asked_for_it() {
+    let server = Server::start();
+    for (password, opens) in [(PASSWORD, true), ("wrong", false)] {
+        let mut client = RawClient::connect(server.address);
+        // As libmysqlclient 9 answers a greeting that names another plugin.
+        client.send(1, &login_packet(0, "root", b"", Some(CACHING_SHA2)));
+        let (_, switch) = client.packet();
+        assert_eq!(switch, [b"\xfecaching_sha2_password\0", &client.salt[..], b"\0"].concat());
+        let proof = caching_sha2_proof(password, &client.salt);
+        client.send(3, &proof);
+        if opens {
+            assert_eq!(client.packet(), (4, b"\x01\x03".to_vec()));
+        }
+        assert_eq!(client.reply().is_ok(), opens);
     }
 }
 
