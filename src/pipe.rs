@@ -22,6 +22,8 @@ const PUBLISH_NAME_BYTES_MIN: usize = 3;
 pub const HISTORY_LENGTH_MAX: u16 = 1_000;
 /// How long a `trust_*` pipe keeps a message, in seconds.
 const TRUST_TTL_SECONDS: u32 = 120;
+/// How long a user's log keeps a message, in seconds: a week.
+const LOG_TTL_SECONDS: u32 = 7 * 86_400;
 
 /// One pipe of one tenant: a named one, or the log of a user, which no text can spell.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -260,7 +262,8 @@ impl Retention {
             Pipe::Named(_, name) if name.kind() == PipeKind::Trust => {
                 Retention { length: HISTORY_LENGTH_MAX, ttl_seconds: Some(TRUST_TTL_SECONDS) }
             }
-            Pipe::Named(..) | Pipe::Log(..) => Retention::NOTHING,
+            Pipe::Log(..) => Retention { length: HISTORY_LENGTH_MAX, ttl_seconds: Some(LOG_TTL_SECONDS) },
+            Pipe::Named(..) => Retention::NOTHING,
         }
     }
 

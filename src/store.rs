@@ -23,11 +23,11 @@ pub trait Store: Send + Sync {
     async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError>;
 
     /// One more connection behind `ear` subscribes to `pipe`: what is published from now on will be heard
-    /// there, once however many connections stand behind the ear. Answers the pipe's newest position.
-    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Position, StoreError>;
+    /// there, once however many connections stand behind the ear.
+    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Listening, StoreError>;
 
-    /// Takes back one [`Store::listen`].
-    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<(), StoreError>;
+    /// Takes back one [`Store::listen`]. Answers how many connections still listen, anywhere.
+    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<u64, StoreError>;
 
     /// How many connections listen to `pipe`.
     async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError>;
@@ -54,6 +54,10 @@ pub trait Store: Send + Sync {
     /// Deletes messages from the history of `pipe` by index; the holes are no gaps. Answers how many there were.
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError>;
 
+    /// What `pipe` keeps up to this index has been taken by its user: it stays, but [`Since::Untaken`] begins behind
+    /// it. A mark never goes back.
+    async fn take(&self, pipe: &Pipe, index: u64) -> Result<(), StoreError>;
+
     /// Sets how much `pipe` keeps. What is kept already is trimmed by the next publish.
     async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError>;
 
@@ -70,6 +74,21 @@ pub trait Store: Send + Sync {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError>;
+
+    /// The value of a record.
+    async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError>;
+
+    /// Gives a record a value, or removes it. Answers whether there was one.
+    async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError>;
+
+    /// The records of one kind that a tenant has, in the order of their keys, behind `after`.
+    async fn records(
+        &self,
+        tenant: TenantId,
+        shelf: Shelf,
+        after: Option<&Record>,
+        count_max: usize,
+    ) -> Result<Vec<(Record, String)>, StoreError>;
 
     /// Waits until everything acknowledged is safe, and lets go of the files.
     async fn close(&self);
@@ -114,6 +133,48 @@ pub struct Published {
     pub receivers: u64,
 }
 
+/// What a listener is told when it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listening {
+    /// Of the newest message.
+    pub position: Position,
+    /// Connections that listen to the pipe now, anywhere, this one among them.
+    pub listeners: u64,
+}
+
+/// What a tenant has one value of.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Record {
+    /// The hash a user logs in with.
+    Key(UserId),
+    /// Text about a user that browsers may read.
+    Data(UserId),
+    /// When a user was last seen, in Unix seconds.
+    Seen(UserId),
+    /// A token that no longer logs in; the value is when it was revoked, in Unix seconds.
+    Revoked(Box<str>),
+}
+
+/// The kinds of [`Record`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Shelf {
+    Keys,
+    Data,
+    Seen,
+    Revoked,
+}
+
+impl Record {
+    pub fn shelf(&self) -> Shelf {
+        match self {
+            Record::Key(_) => Shelf::Keys,
+            Record::Data(_) => Shelf::Data,
+            Record::Seen(_) => Shelf::Seen,
+            Record::Revoked(_) => Shelf::Revoked,
+        }
+    }
+}
+
 /// Where a page of history begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Since {
@@ -122,6 +183,8 @@ pub enum Since {
     After(u64),
     /// So far from the end that this many messages remain.
     Newest(usize),
+    /// Behind what has been taken.
+    Untaken,
 }
 
 /// How much one page may hold. A single message larger than `bytes` still makes a page.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clock::StillClock;
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Retention};
 use cometql::store::embedded;
-use cometql::store::{Ear, EarId, News, PageMax, Publish, Since, Store, StoreError};
+use cometql::store::{Ear, EarId, News, PageMax, Publish, Record, Shelf, Since, Store, StoreError};
 use cometql::user::{TenantId, UserId};
 
 const EAR_BYTES_MAX: usize = 64 * 1024;
@@ -118,13 +118,13 @@ fn an_ear_hears_what_is_published_while_somebody_behind_it_listens_and_once() {
             let pipe = pipe(&format!("kept_{kept}"));
             world.keep(&pipe, kept).await;
             world.publish(&pipe, "before").await;
-            let at = world.store.listen(&pipe, EarId(0)).await.unwrap();
-            assert_eq!(at.index, 1);
-            world.store.listen(&pipe, EarId(0)).await.unwrap();
+            let first = world.store.listen(&pipe, EarId(0)).await.unwrap();
+            assert_eq!((first.position.index, first.listeners), (1, 1));
+            assert_eq!(world.store.listen(&pipe, EarId(0)).await.unwrap().listeners, 2);
             world.publish(&pipe, "both").await;
-            world.store.unlisten(&pipe, EarId(0)).await.unwrap();
+            assert_eq!(world.store.unlisten(&pipe, EarId(0)).await.unwrap(), 1);
             world.publish(&pipe, "one").await;
-            world.store.unlisten(&pipe, EarId(0)).await.unwrap();
+            assert_eq!(world.store.unlisten(&pipe, EarId(0)).await.unwrap(), 0);
             world.publish(&pipe, "none").await;
             assert_eq!(world.heard(0), ["both", "one"]);
             assert_eq!(world.heard(1), [""; 0]);
@@ -253,6 +253,53 @@ fn removing_a_setting_removes_the_history_and_positions_go_on() {
 }
 
 #[test]
+fn a_log_keeps_a_week_and_remembers_what_was_taken() {
+    over_every_store(|world| async move {
+        let log = Pipe::Log(TenantId(1), UserId::new(3).unwrap());
+        for text in ["a", "b", "c"] {
+            world.publish(&log, text).await;
+        }
+        assert_eq!(world.history(&log, Since::Untaken).await, ["a", "b", "c"]);
+        world.store.take(&log, 2).await.unwrap();
+        assert_eq!(world.history(&log, Since::Untaken).await, ["c"]);
+        world.store.take(&log, 1).await.unwrap();
+        assert_eq!(world.history(&log, Since::Untaken).await, ["c"], "a mark never goes back");
+        world.store.take(&log, u64::MAX).await.unwrap();
+        world.publish(&log, "d").await;
+        assert_eq!(world.history(&log, Since::Untaken).await, ["d"], "what is not there yet cannot be taken");
+        assert_eq!(world.history(&log, Since::Beginning).await, ["a", "b", "c", "d"]);
+        world.clock.forward(7 * 86_400_000 + 1);
+        assert_eq!(world.history(&log, Since::Untaken).await, [""; 0]);
+    });
+}
+
+#[test]
+fn records_are_kept_by_tenant_and_listed_in_order() {
+    over_every_store(|world| async move {
+        let (tenant, user) = (TenantId(1), |number| UserId::new(number).unwrap());
+        let set = |record, value: Option<&str>| {
+            let (store, value) = (Arc::clone(&world.store), value.map(str::to_owned));
+            async move { store.set_record(tenant, &record, value).await.unwrap() }
+        };
+        assert!(!set(Record::Key(user(300)), Some("hash")).await);
+        assert!(set(Record::Key(user(300)), Some("newer")).await);
+        assert!(!set(Record::Key(user(2)), Some("two")).await);
+        assert!(!set(Record::Data(user(2)), Some("{\"n\":1}")).await);
+        assert!(!set(Record::Revoked("a.b.c".into()), Some("17")).await);
+        assert!(!set(Record::Seen(user(2)), None).await);
+        let keys = world.store.records(tenant, Shelf::Keys, None, 9).await.unwrap();
+        assert_eq!(keys, [(Record::Key(user(2)), "two".to_owned()), (Record::Key(user(300)), "newer".to_owned())]);
+        let behind = world.store.records(tenant, Shelf::Keys, Some(&Record::Key(user(2))), 9).await.unwrap();
+        assert_eq!(behind, keys[1..]);
+        assert_eq!(world.store.records(tenant, Shelf::Keys, None, 1).await.unwrap(), keys[..1]);
+        assert_eq!(world.store.records(TenantId(2), Shelf::Keys, None, 9).await.unwrap(), []);
+        assert_eq!(world.store.record(tenant, &Record::Data(user(2))).await.unwrap().as_deref(), Some("{\"n\":1}"));
+        assert!(set(Record::Key(user(2)), None).await);
+        assert_eq!(world.store.record(tenant, &Record::Key(user(2))).await.unwrap(), None);
+    });
+}
+
+#[test]
 fn listings_are_by_name_in_pages_and_of_one_tenant() {
     over_every_store(|world| async move {
         for text in ["bbb", "aaa", "ccc"] {
@@ -356,12 +403,14 @@ fn what_is_kept_is_there_when_the_store_is_opened_again() {
         let world = world(Some(tempfile::tempdir().unwrap()));
         let (live, kept, log) = (pipe("live"), pipe("kept"), Pipe::Log(TenantId(1), UserId::new(3).unwrap()));
         world.keep(&kept, 10).await;
-        world.keep(&log, 10).await;
+        world.publish(&log, "taken").await;
+        world.store.take(&log, 1).await.unwrap();
         let before = [world.publish(&live, "l").await, world.publish(&kept, "k").await];
         world.publish(&log, "private").await;
         let world = world.reopened().await;
         assert_eq!(world.history(&kept, Since::Beginning).await, ["k"]);
-        assert_eq!(world.history(&log, Since::Beginning).await, ["private"]);
+        assert_eq!(world.history(&log, Since::Beginning).await, ["taken", "private"]);
+        assert_eq!(world.history(&log, Since::Untaken).await, ["private"]);
         assert_eq!(world.store.retention(&kept).await.unwrap(), Some(Retention::of_length(10)));
         let after = [world.publish(&live, "l").await, world.publish(&kept, "k").await];
         assert_ne!(after[0].position.epoch, before[0].position.epoch, "what is not kept begins a new epoch");

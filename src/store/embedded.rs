@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 
 use self::committer::{Committer, Work};
 use self::disk::Disk;
-use self::live::{Live, Routed};
-use super::{Ear, EarId, Page, PageMax, Publish, Published, Since, Store, StoreError};
+use self::live::{Head, Live, Routed};
+use super::{Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Shelf, Since, Store, StoreError};
 use crate::clock::Clock;
-use crate::pipe::{Pipe, PipeName, Position, Retention};
+use crate::pipe::{Pipe, PipeName, Retention};
 use crate::user::TenantId;
 
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         None => (Disk::in_memory()?, None),
     };
     let disk = Arc::new(disk);
-    let live = Arc::new(Live::new(ears));
+    let live = Arc::new(Live::new(ears, Arc::clone(&disk)));
     remember(&disk, &live, &*clock)?;
     let (sender, queue) = channel();
     let committer = Committer {
@@ -83,18 +83,14 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Brings back where the pipes stood that keep messages or have a setting.
+/// Brings back where the pipes stood that have a setting.
 fn remember(disk: &Disk, live: &Live, clock: &dyn Clock) -> Result<(), StoreError> {
     let now = clock.now();
-    for (pipe, head) in disk.heads()? {
-        let mut locked = live.lock([&pipe].into_iter());
-        let live = locked.pipe(&pipe, now);
-        live.head = live::Head { retention: live.head.retention, ..head };
-    }
     for (pipe, retention) in disk.settings()? {
+        let head = disk.head(&pipe)?;
         let mut locked = live.lock([&pipe].into_iter());
         let live = locked.pipe(&pipe, now);
-        live.head.retention = retention;
+        live.head = Head { retention, ..head.unwrap_or(live.head) };
         live.is_set = true;
     }
     Ok(())
@@ -127,13 +123,12 @@ impl Store for Embedded {
         }
     }
 
-    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Position, StoreError> {
+    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Listening, StoreError> {
         Ok(self.live.listen(pipe, ear, self.clock.now()))
     }
 
-    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<(), StoreError> {
-        self.live.unlisten(pipe, ear, self.clock.now());
-        Ok(())
+    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<u64, StoreError> {
+        Ok(self.live.unlisten(pipe, ear, self.clock.now()))
     }
 
     async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
@@ -152,7 +147,8 @@ impl Store for Embedded {
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
         let now = self.clock.now();
         let retention = self.disk.retention(pipe)?.unwrap_or_else(|| Retention::default_of(pipe));
-        self.disk.history(pipe, since, max, retention.oldest_kept(now))
+        let taken = if since == Since::Untaken { self.live.taken(pipe, now) } else { 0 };
+        self.disk.history(pipe, since, max, retention.oldest_kept(now), taken)
     }
 
     async fn kept(
@@ -167,6 +163,35 @@ impl Store for Embedded {
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {
         let (of, indexes) = (pipe.clone(), indexes.to_vec());
         self.commit(pipe, |reply| Work::Erase { pipe: of, indexes, reply }).await
+    }
+
+    async fn take(&self, pipe: &Pipe, index: u64) -> Result<(), StoreError> {
+        if self.live.taken(pipe, self.clock.now()) >= index {
+            return Ok(());
+        }
+        let of = pipe.clone();
+        self.commit(pipe, |reply| Work::Take { pipe: of, index, reply }).await
+    }
+
+    async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
+        self.disk.record(tenant, record)
+    }
+
+    async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        // When the committer is gone the reply is dropped with the work.
+        let _ = self.committer.send(Work::SetRecord { tenant, record: record.clone(), value, reply });
+        answered(answer).await
+    }
+
+    async fn records(
+        &self,
+        tenant: TenantId,
+        shelf: Shelf,
+        after: Option<&Record>,
+        count_max: usize,
+    ) -> Result<Vec<(Record, String)>, StoreError> {
+        self.disk.records(tenant, shelf, after, count_max)
     }
 
     async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {

@@ -11,7 +11,8 @@ use super::disk::{Disk, Tables};
 use super::live::{Head, Live, Rooms};
 use crate::clock::Clock;
 use crate::pipe::{Delivery, Pipe, Retention};
-use crate::store::{Publish, Published, StoreError};
+use crate::store::{Publish, Published, Record, StoreError};
+use crate::user::TenantId;
 
 /// Most pieces of work in one commit.
 const GROUP_MAX: usize = 512;
@@ -29,6 +30,8 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub enum Work {
     Publish { batch: Vec<Publish>, rooms: Rooms, reply: Reply<Vec<Published>> },
     Erase { pipe: Pipe, indexes: Vec<u64>, reply: Reply<u64> },
+    Take { pipe: Pipe, index: u64, reply: Reply<()> },
+    SetRecord { tenant: TenantId, record: Record, value: Option<String>, reply: Reply<bool> },
     SetRetention { pipe: Pipe, retention: Retention, reply: Reply<()> },
     RemoveRetention { pipe: Pipe, reply: Reply<bool> },
     Close { reply: oneshot::Sender<()> },
@@ -38,8 +41,9 @@ pub enum Work {
 enum Outcome {
     Numbered(Vec<(bool, Arc<Delivery>)>),
     Erased(u64),
-    Set,
-    Removed(bool),
+    Done,
+    /// Whether there was one before.
+    Had(bool),
 }
 
 /// The heads a group has touched, as they will be if the commit succeeds.
@@ -106,16 +110,24 @@ impl Committer {
             Work::Erase { pipe, indexes, .. } => {
                 tables.erase(pipe, indexes, self.head(heads, pipe)).map(Outcome::Erased)
             }
+            Work::Take { pipe, index, .. } => {
+                let head = self.head(heads, pipe);
+                head.taken = head.taken.max(*index).min(head.position.index);
+                Ok(Outcome::Done)
+            }
+            Work::SetRecord { tenant, record, value, .. } => {
+                tables.set_record(*tenant, record, value.as_deref()).map(Outcome::Had)
+            }
             Work::SetRetention { pipe, retention, .. } => {
                 tables.set_retention(pipe, *retention)?;
                 self.retain(pipe, *retention, heads, tables)?;
-                Ok(Outcome::Set)
+                Ok(Outcome::Done)
             }
             Work::RemoveRetention { pipe, .. } => {
                 let was_set = tables.remove_retention(pipe)?;
                 tables.erase_all(pipe, self.head(heads, pipe))?;
                 self.retain(pipe, Retention::default_of(pipe), heads, tables)?;
-                Ok(Outcome::Removed(was_set))
+                Ok(Outcome::Had(was_set))
             }
             // Taken out of the group before it came here.
             Work::Close { .. } => Err(StoreError::Unavailable("the store is closing".into())),
@@ -183,11 +195,18 @@ impl Committer {
                 self.moved(&pipe, heads, None);
                 let _ = reply.send(Ok(count));
             }
-            (Work::SetRetention { pipe, reply, .. }, Outcome::Set) => {
+            (Work::Take { pipe, reply, .. }, Outcome::Done) => {
+                self.moved(&pipe, heads, None);
+                let _ = reply.send(Ok(()));
+            }
+            (Work::SetRecord { reply, .. }, Outcome::Had(had)) => {
+                let _ = reply.send(Ok(had));
+            }
+            (Work::SetRetention { pipe, reply, .. }, Outcome::Done) => {
                 self.moved(&pipe, heads, Some(true));
                 let _ = reply.send(Ok(()));
             }
-            (Work::RemoveRetention { pipe, reply }, Outcome::Removed(was_set)) => {
+            (Work::RemoveRetention { pipe, reply }, Outcome::Had(was_set)) => {
                 self.moved(&pipe, heads, Some(false));
                 let _ = reply.send(Ok(was_set));
             }
@@ -217,8 +236,11 @@ impl Committer {
                 returned(&pipe);
                 let _ = reply.send(Err(error.clone()));
             }
-            Work::SetRetention { pipe, reply, .. } => {
+            Work::Take { pipe, reply, .. } | Work::SetRetention { pipe, reply, .. } => {
                 returned(&pipe);
+                let _ = reply.send(Err(error.clone()));
+            }
+            Work::SetRecord { reply, .. } => {
                 let _ = reply.send(Err(error.clone()));
             }
             Work::RemoveRetention { pipe, reply } => {

@@ -10,11 +10,12 @@ use super::live::Head;
 use super::record;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Retention};
-use crate::store::{Page, PageMax, Since, StoreError};
+use crate::store::{Page, PageMax, Record, Shelf, Since, StoreError};
 use crate::user::TenantId;
 
 const SETTINGS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("settings");
 const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
+const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 /// By pipe and index.
 const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
 
@@ -54,6 +55,7 @@ impl Disk {
                 settings: transaction.open_table(SETTINGS).map_err(redb::Error::from)?,
                 heads: transaction.open_table(HEADS).map_err(redb::Error::from)?,
                 history: transaction.open_table(HISTORY).map_err(redb::Error::from)?,
+                records: transaction.open_table(RECORDS).map_err(redb::Error::from)?,
             };
             work(&mut tables)?
         };
@@ -67,15 +69,43 @@ impl Disk {
         table.iter()?.map(|entry| parse_setting(entry?)).collect()
     }
 
-    /// Every pipe that keeps messages, with its head; the retention is left at nothing.
-    pub fn heads(&self) -> Result<Vec<(Pipe, Head)>, StoreError> {
+    /// Where a pipe stands that keeps messages; the retention is left at nothing.
+    pub fn head(&self, pipe: &Pipe) -> Result<Option<Head>, StoreError> {
         let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
-        let entries = table.iter()?.map(|entry| {
-            let (key, record) = entry?;
-            let head = record::head_of(key.value(), record.value(), Retention::NOTHING)?;
-            Ok((record::pipe_of(key.value())?, head))
+        let key = record::key_of(pipe);
+        table.get(key.as_slice())?.map(|record| record::head_of(&key, record.value(), Retention::NOTHING)).transpose()
+    }
+
+    pub fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(RECORDS)?;
+        let key = record::key_of_record(tenant, record);
+        table.get(key.as_slice())?.map(|value| record::value_of(&key, value.value())).transpose()
+    }
+
+    pub fn records(
+        &self,
+        tenant: TenantId,
+        shelf: Shelf,
+        after: Option<&Record>,
+        count_max: usize,
+    ) -> Result<Vec<(Record, String)>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(RECORDS)?;
+        let shelf_key = record::shelf_key(tenant, shelf);
+        let low = after.map_or_else(|| shelf_key.clone(), |after| record::key_of_record(tenant, after));
+        let behind = after.map(|_| low.clone());
+        let entries = table.range(low.as_slice()..)?.filter(|entry| match entry {
+            Ok((key, _)) => behind.as_deref() != Some(key.value()),
+            Err(_) => true,
         });
-        entries.collect()
+        let mut records = Vec::new();
+        for entry in entries.take(count_max) {
+            let (key, value) = entry?;
+            if !key.value().starts_with(&shelf_key) {
+                break;
+            }
+            records.push(record::record_of(shelf, key.value(), value.value())?);
+        }
+        Ok(records)
     }
 
     pub fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
@@ -114,14 +144,22 @@ impl Disk {
         Ok(named(entries, after, count_max)?.into_iter().map(|(name, ())| name).collect())
     }
 
-    /// A page of history, without what was sent before `oldest`.
-    pub fn history(&self, pipe: &Pipe, since: Since, max: PageMax, oldest: UnixMillis) -> Result<Page, StoreError> {
+    /// A page of history, without what was sent before `oldest`; `taken` is where the untaken begin.
+    pub fn history(
+        &self,
+        pipe: &Pipe,
+        since: Since,
+        max: PageMax,
+        oldest: UnixMillis,
+        taken: u64,
+    ) -> Result<Page, StoreError> {
         let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HISTORY)?;
         let key = record::key_of(pipe);
         let key = key.as_slice();
         let low = match since {
             Since::Beginning => 0,
             Since::After(index) => index.saturating_add(1),
+            Since::Untaken => taken.saturating_add(1),
             Since::Newest(0) => return Ok(Page { messages: Vec::new(), more: false }),
             Since::Newest(count) => match table.range((key, 0)..=(key, u64::MAX))?.rev().nth(count - 1) {
                 Some(entry) => entry?.0.value().1,
@@ -175,6 +213,7 @@ pub struct Tables<'t> {
     settings: redb::Table<'t, &'static [u8], &'static [u8]>,
     heads: redb::Table<'t, &'static [u8], &'static [u8]>,
     history: redb::Table<'t, (&'static [u8], u64), &'static [u8]>,
+    records: redb::Table<'t, &'static [u8], &'static [u8]>,
 }
 
 impl Tables<'_> {
@@ -269,6 +308,16 @@ impl Tables<'_> {
     pub fn remove_head(&mut self, pipe: &Pipe) -> Result<(), StoreError> {
         self.heads.remove(record::key_of(pipe).as_slice())?;
         Ok(())
+    }
+
+    /// Answers whether there was such a record.
+    pub fn set_record(&mut self, tenant: TenantId, record: &Record, value: Option<&str>) -> Result<bool, StoreError> {
+        let key = record::key_of_record(tenant, record);
+        let had = match value {
+            Some(value) => self.records.insert(key.as_slice(), record::value_record(&key, value).as_slice())?,
+            None => self.records.remove(key.as_slice())?,
+        };
+        Ok(had.is_some())
     }
 
     pub fn set_retention(&mut self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {

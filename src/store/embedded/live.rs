@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::committer::Work;
+use super::disk::Disk;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
-use crate::store::{Ear, EarId, News, Publish, Published, Room, StoreError};
+use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
 use crate::user::TenantId;
 
 /// Pipes are spread over so many locks.
@@ -27,6 +28,8 @@ const IDLE_PIPES_MAX: usize = 100_000;
 pub struct Live {
     stripes: Vec<Mutex<Stripe>>,
     ears: Vec<Arc<Ear>>,
+    /// Where a pipe stands that keeps messages and has been forgotten here.
+    disk: Arc<Disk>,
 }
 
 #[derive(Default)]
@@ -54,6 +57,8 @@ pub struct Head {
     pub position: Position,
     pub kept_count: u64,
     pub kept_bytes: u64,
+    /// Up to this index the messages of a user's log have been taken.
+    pub taken: u64,
     pub retention: Retention,
 }
 
@@ -64,6 +69,7 @@ impl Head {
             position: Position { epoch: new_epoch(), index: 0 },
             kept_count: 0,
             kept_bytes: 0,
+            taken: 0,
             retention: Retention::default_of(pipe),
         }
     }
@@ -96,8 +102,24 @@ pub enum Routed {
 pub type Rooms = Vec<(EarId, Room)>;
 
 impl Live {
-    pub fn new(ears: Vec<Arc<Ear>>) -> Live {
-        Live { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), ears }
+    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>) -> Live {
+        Live { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), ears, disk }
+    }
+
+    /// Where a pipe stands that is not known here. Pipes with a setting always are; what keeps messages without one
+    /// (a user's log, a trusted pipe) may have been forgotten.
+    fn recall(&self, pipe: &Pipe) -> Head {
+        let retention = Retention::default_of(pipe);
+        if !retention.keeps() {
+            return Head::new(pipe);
+        }
+        match self.disk.head(pipe) {
+            Ok(head) => head.map_or_else(|| Head::new(pipe), |head| Head { retention, ..head }),
+            Err(error) => {
+                tracing::error!("{error}; the pipe begins a new epoch");
+                Head::new(pipe)
+            }
+        }
     }
 
     /// Reserves room for the batch in every ear that hears it now.
@@ -176,23 +198,29 @@ impl Live {
         self.stripes[number].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Position {
+    pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
         let mut locked = self.lock([pipe].into_iter());
         let live = locked.pipe(pipe, now);
         match live.ears.iter_mut().find(|(hearing, _)| *hearing == ear) {
             Some((_, connections)) => *connections += 1,
             None => live.ears.push((ear, 1)),
         }
-        live.head.position
+        Listening { position: live.head.position, listeners: live.listeners() }
     }
 
-    pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) {
+    pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
         let mut locked = self.lock([pipe].into_iter());
         let live = locked.pipe(pipe, now);
         if let Some((_, connections)) = live.ears.iter_mut().find(|(hearing, _)| *hearing == ear) {
             *connections -= 1;
         }
         live.ears.retain(|(_, connections)| *connections > 0);
+        live.listeners()
+    }
+
+    /// Up to which index a log has been taken.
+    pub fn taken(&self, pipe: &Pipe, now: UnixMillis) -> u64 {
+        self.lock([pipe].into_iter()).pipe(pipe, now).head.taken
     }
 
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
@@ -232,9 +260,9 @@ impl Locked<'_> {
         let stripe = &mut self.stripes[place].1;
         if !stripe.pipes.contains_key(pipe) {
             stripe.sweep(now);
-            stripe.pipes.insert(pipe.clone(), LivePipe::new(Head::new(pipe), now));
         }
-        let live = stripe.pipes.entry(pipe.clone()).or_insert_with(|| LivePipe::new(Head::new(pipe), now));
+        let recall = || LivePipe::new(self.live.recall(pipe), now);
+        let live = stripe.pipes.entry(pipe.clone()).or_insert_with(recall);
         live.used_at = now;
         live
     }
@@ -303,8 +331,9 @@ impl LivePipe {
         self.ears.iter().map(|(_, connections)| u64::from(*connections)).sum()
     }
 
+    /// Nobody would miss it: what it keeps without a setting, the disk knows.
     fn is_idle(&self) -> bool {
-        self.ears.is_empty() && self.with_committer == 0 && !self.is_set && !self.head.retention.keeps()
+        self.ears.is_empty() && self.with_committer == 0 && !self.is_set
     }
 }
 
@@ -325,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_million_names_used_once_leave_little_behind() {
-        let live = Live::new(Vec::new());
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
         for number in 0..1_000_000 {
             let pipe = pipe(&format!("once_{number}"));
             live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(number / 100));
@@ -336,19 +365,18 @@ mod tests {
 
     #[test]
     fn a_pipe_that_is_heard_is_not_forgotten() {
-        let live = Live::new(Vec::new());
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
         let heard = pipe("heard");
-        let at = live.listen(&heard, EarId(0), UnixMillis(0));
+        let first = live.listen(&heard, EarId(0), UnixMillis(0));
         for number in 0..100_000 {
             let pipe = pipe(&format!("once_{number}"));
             live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(10_000_000));
         }
         assert_eq!(live.listeners(&heard), 1);
-        assert_eq!(live.listen(&heard, EarId(0), UnixMillis(0)), at);
-        live.unlisten(&heard, EarId(0), UnixMillis(0));
-        live.unlisten(&heard, EarId(0), UnixMillis(0));
-        assert_eq!(live.listeners(&heard), 0);
-        live.unlisten(&heard, EarId(0), UnixMillis(0));
-        assert_eq!(live.listeners(&heard), 0, "one too many changes nothing");
+        let second = live.listen(&heard, EarId(0), UnixMillis(0));
+        assert_eq!((second.position, second.listeners), (first.position, 2));
+        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 1);
+        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0);
+        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0, "one too many changes nothing");
     }
 }

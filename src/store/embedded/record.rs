@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::live::Head;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
-use crate::store::StoreError;
+use crate::store::{Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
 
 const NAMED: u8 = 1;
@@ -63,6 +63,58 @@ fn parse_key(key: &[u8]) -> Option<Pipe> {
     }
 }
 
+/// The key of a record: tenant, shelf, then the user's number or the token.
+pub fn key_of_record(tenant: TenantId, record: &Record) -> Vec<u8> {
+    let mut key = shelf_key(tenant, record.shelf());
+    match record {
+        Record::Key(user) | Record::Data(user) | Record::Seen(user) => {
+            key.extend_from_slice(&user.number().to_be_bytes());
+        }
+        Record::Revoked(token) => key.extend_from_slice(token.as_bytes()),
+    }
+    key
+}
+
+/// What the keys of a tenant's records of one kind begin with.
+pub fn shelf_key(tenant: TenantId, shelf: Shelf) -> Vec<u8> {
+    let mut key = tenant.0.to_be_bytes().to_vec();
+    key.push(match shelf {
+        Shelf::Keys => 1,
+        Shelf::Data => 2,
+        Shelf::Seen => 3,
+        Shelf::Revoked => 4,
+    });
+    key
+}
+
+/// The record a key names, within its shelf.
+fn parse_record(shelf: Shelf, key: &[u8]) -> Option<Record> {
+    let rest = key.get(5..)?;
+    let user = || UserId::new(u64::from(u32::from_be_bytes(rest.try_into().ok()?)));
+    match shelf {
+        Shelf::Keys => user().map(Record::Key),
+        Shelf::Data => user().map(Record::Data),
+        Shelf::Seen => user().map(Record::Seen),
+        Shelf::Revoked => std::str::from_utf8(rest).ok().map(|token| Record::Revoked(token.into())),
+    }
+}
+
+pub fn value_record(key: &[u8], value: &str) -> Vec<u8> {
+    sealed(value.as_bytes().to_vec(), key, 0)
+}
+
+pub fn value_of(key: &[u8], record: &[u8]) -> Result<String, StoreError> {
+    opened(record, key, 0)
+        .and_then(|value| String::from_utf8(value.to_vec()).ok())
+        .ok_or_else(|| StoreError::Damaged(format!("the record {key:02x?}")))
+}
+
+pub fn record_of(shelf: Shelf, key: &[u8], record: &[u8]) -> Result<(Record, String), StoreError> {
+    let named =
+        parse_record(shelf, key).ok_or_else(|| StoreError::Damaged(format!("{key:02x?} is no record's key")))?;
+    Ok((named, value_of(key, record)?))
+}
+
 /// Message: epoch, id, time in milliseconds, user (0: none), length of the event, event, text.
 pub fn message_record(key: &[u8], delivery: &Delivery) -> Vec<u8> {
     let event = delivery.event.as_str().as_bytes();
@@ -105,9 +157,11 @@ fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
     })
 }
 
-/// Head: epoch, index of the newest message, how many messages are kept, how many bytes their records have.
+/// Head: epoch, index of the newest message, how many messages are kept, how many bytes their records have, up to
+/// which index they have been taken.
 pub fn head_record(key: &[u8], head: &Head) -> Vec<u8> {
-    let numbers = [head.position.epoch, head.position.index, head.kept_count, head.kept_bytes];
+    let Position { epoch, index } = head.position;
+    let numbers = [epoch, index, head.kept_count, head.kept_bytes, head.taken];
     sealed(numbers.iter().flat_map(|number| number.to_be_bytes()).collect(), key, 0)
 }
 
@@ -117,8 +171,8 @@ pub fn head_of(key: &[u8], record: &[u8], retention: Retention) -> Result<Head, 
         record.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()).map(u64::from_be_bytes).collect()
     });
     match numbers.as_deref() {
-        Some(&[epoch, index, kept_count, kept_bytes]) => {
-            Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, retention })
+        Some(&[epoch, index, kept_count, kept_bytes, taken]) => {
+            Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, retention })
         }
         _ => Err(StoreError::Damaged(format!("the head of {:?}", parse_key(key)))),
     }
@@ -222,11 +276,31 @@ mod tests {
     }
 
     #[test]
+    fn records_come_back_and_stand_in_the_order_of_their_keys() {
+        let user = |number| UserId::new(number).unwrap();
+        let records = [
+            (Shelf::Keys, Record::Key(user(2))),
+            (Shelf::Keys, Record::Key(user(300))),
+            (Shelf::Data, Record::Data(user(1))),
+            (Shelf::Seen, Record::Seen(user(1))),
+            (Shelf::Revoked, Record::Revoked("a.b.c".into())),
+        ];
+        let keys: Vec<Vec<u8>> = records.iter().map(|(_, record)| key_of_record(TenantId(1), record)).collect();
+        assert!(keys.is_sorted());
+        for ((shelf, record), key) in records.into_iter().zip(keys) {
+            let value = value_record(&key, "value");
+            assert_eq!(record_of(shelf, &key, &value), Ok((record, "value".to_owned())));
+            assert!(value_of(&key, &value[1..]).is_err());
+        }
+    }
+
+    #[test]
     fn settings_and_heads_come_back() {
         let retention = Retention { length: 10, ttl_seconds: Some(60) };
         assert_eq!(retention_of(b"k", &retention_record(b"k", retention)), Ok(retention));
         assert!(retention_of(b"other", &retention_record(b"k", retention)).is_err());
-        let head = Head { position: Position { epoch: 1, index: 2 }, kept_count: 3, kept_bytes: 4, retention };
+        let position = Position { epoch: 1, index: 2 };
+        let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, retention };
         assert_eq!(head_of(b"k", &head_record(b"k", &head), retention), Ok(head));
     }
 }
