@@ -13,7 +13,6 @@ mod expression;
 mod word;
 mod literal;
 mod text;
-mod json;
 mod parser;
 mod lexer;
 mod mistake;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, NameError, PipeName};
+use crate::pipe::{Delivery, NameError, PipeName, is_json};
 use crate::user::UserId;
 
 /// The header of a text frame, FIN set, from the server (RFC 6455, 5.2).
@@ -102,12 +102,6 @@ fn data(json: &mut Vec<u8>, text: &str) {
     } else {
         string(json, text);
     }
-}
-
-fn is_json(text: &str) -> bool {
-    let may_begin = |byte: &u8| matches!(byte, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n');
-    text.trim_ascii_start().as_bytes().first().is_some_and(may_begin)
-        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// A JSON string. Apostrophes are written as escapes: behind a backslash they would make the frame unreadable for

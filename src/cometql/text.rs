@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Text;
-use super::json::is_json;
+use crate::pipe::is_json;
 
 impl Text {
     /// What the string means to MySQL: escapes and doubled quotes undone.

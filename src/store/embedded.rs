@@ -5,7 +5,8 @@ mod disk;
 mod live;
 mod record;
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,7 +70,9 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     let unavailable = |what: &str, error: &dyn std::fmt::Display| {
         StoreError::Unavailable(format!("cannot {what} the data directory {}: {error}", directory.display()))
     };
-    std::fs::create_dir_all(directory).map_err(|error| unavailable("make", &error))?;
+    // Messages are nobody else's business.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|error| unavailable("make", &error))?;
     let file = File::create(directory.join("lock")).map_err(|error| unavailable("write to", &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
