@@ -322,17 +322,6 @@ fn is_executable(path: &Path) -> bool {
 }
 
 #[test]
-fn the_settings_in_the_readme_are_settings() {
-    let settings = read("src/config/settings.rs");
-    let readme = read("README.md");
-    let table = readme.split("| Key in `cometql.toml`").nth(1).expect("README.md has the table of settings");
-    let rows = table.lines().take_while(|line| line.is_empty() || line.starts_with('|') || line.starts_with(' '));
-    let keys = rows.filter_map(|row| row.strip_prefix("| `")?.split(" | ").next()).flat_map(|keys| keys.split("`, `"));
-    let unknown = keys.map(|key| key.trim_matches('`')).filter(|key| !settings.contains(&format!("key: \"{key}\"")));
-    all_well(unknown.map(|key| format!("README.md: there is no setting {key} in src/config/settings.rs")));
-}
-
-#[test]
 fn every_conversation_has_its_table_and_every_table_its_conversation() {
     let mut wrong = Vec::new();
     for file in tracked() {
