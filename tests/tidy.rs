@@ -153,7 +153,7 @@ fn nothing_is_left_unfinished() {
             }
         }
     }
-    for file in tracked().iter().filter(|file| !file.path.contains("lock")) {
+    for file in tracked().iter().filter(|file| !file.is_lock()) {
         for word in WORDS_OF_UNFINISHED_WORK {
             for at in places_of_word(&file.text, word) {
                 let line = line_of(&file.text, at);

@@ -17,6 +17,11 @@ impl TrackedFile {
         self.path.starts_with(folder) && self.path.ends_with(".rs")
     }
 
+    /// Written by a package manager, hashes and all.
+    pub fn is_lock(&self) -> bool {
+        self.path.ends_with("Cargo.lock") || self.path.ends_with("package-lock.json")
+    }
+
     pub fn is_in_source_or_tests(&self) -> bool {
         self.path.starts_with("src/") || self.path.starts_with("tests/")
     }
