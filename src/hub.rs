@@ -117,8 +117,8 @@ impl Hub {
 /// What waits for each socket of the shard, by slot.
 pub struct Outboxes {
     boxes: Vec<Outbox>,
-    /// Slots that have got something since they were last looked at, each once.
-    dirty: Vec<u32>,
+    /// Slots that have got something since they were last looked at, each once, the longest waiting first.
+    dirty: VecDeque<u32>,
     waiting_bytes_max: usize,
 }
 
@@ -130,6 +130,16 @@ struct Outbox {
     owner: Option<ConnectionId>,
     is_dirty: bool,
     is_too_slow: bool,
+    ends_when_empty: bool,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// More waits than may.
+    TooSlow,
+    /// It was to end, and all has been sent.
+    Sent,
 }
 
 /// A connection that waits owns no queue, and one that is sent one frame now and then never makes one.
@@ -143,7 +153,7 @@ enum Frames {
 
 impl Outboxes {
     pub fn new(waiting_bytes_max: usize) -> Outboxes {
-        Outboxes { boxes: Vec::new(), dirty: Vec::new(), waiting_bytes_max }
+        Outboxes { boxes: Vec::new(), dirty: VecDeque::new(), waiting_bytes_max }
     }
 
     pub fn open(&mut self, owner: ConnectionId) {
@@ -195,25 +205,50 @@ impl Outboxes {
             && !outbox.is_dirty
         {
             outbox.is_dirty = true;
-            self.dirty.push(slot);
+            self.dirty.push_back(slot);
         }
     }
 
-    /// The slots to look at now.
-    pub fn take_dirty(&mut self) -> Vec<u32> {
-        let dirty = std::mem::take(&mut self.dirty);
-        for slot in &dirty {
-            self.boxes[*slot as usize].is_dirty = false;
+    /// How many slots are to be looked at.
+    pub fn dirty_count(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// The next slot to look at. What it gets from now on has it looked at again.
+    pub fn next_dirty(&mut self) -> Option<u32> {
+        let slot = self.dirty.pop_front()?;
+        self.boxes[slot as usize].is_dirty = false;
+        Some(slot)
+    }
+
+    /// Has the connection end when all that waits for it has been sent.
+    pub fn end(&mut self, slot: u32) {
+        self.boxes[slot as usize].ends_when_empty = true;
+        self.mark(slot);
+    }
+
+    /// Why the connection must end now, if it must.
+    pub fn end_of(&self, slot: u32) -> Option<End> {
+        let outbox = &self.boxes[slot as usize];
+        if outbox.is_too_slow {
+            Some(End::TooSlow)
+        } else if outbox.ends_when_empty && self.is_empty(slot) {
+            Some(End::Sent)
+        } else {
+            None
         }
-        dirty
     }
 
     pub fn is_empty(&self, slot: u32) -> bool {
         matches!(self.boxes[slot as usize].frames, Frames::Empty)
     }
 
-    pub fn is_too_slow(&self, slot: u32) -> bool {
-        self.boxes[slot as usize].is_too_slow
+    /// The only frame that waits, as most often there is one.
+    pub fn only(&self, slot: u32) -> Option<&[u8]> {
+        match &self.boxes[slot as usize].frames {
+            Frames::One(frame) => Some(frame),
+            Frames::Empty | Frames::Many(_) => None,
+        }
     }
 
     /// The first frames that wait, as many as fit; answers how many there are.
@@ -336,8 +371,7 @@ mod tests {
             for frame in ["one", "two", "three", "4"] {
                 outboxes.push(0, Bytes::from_static(frame.as_bytes()));
             }
-            assert_eq!(outboxes.take_dirty(), [0]);
-            assert_eq!(outboxes.take_dirty(), [0; 0]);
+            assert_eq!((outboxes.next_dirty(), outboxes.next_dirty()), (Some(0), None));
             assert_eq!(drain(&mut outboxes, 0, bytes_at_once), "onetwothree4");
         }
     }
@@ -347,11 +381,11 @@ mod tests {
         let mut outboxes = outboxes(2, 4);
         outboxes.push(0, Bytes::from_static(b"a first frame of any length"));
         outboxes.push(0, Bytes::from_static(b"1234"));
-        assert!(!outboxes.is_too_slow(0));
+        assert_eq!(outboxes.end_of(0), None);
         outboxes.push(0, Bytes::from_static(b"5"));
-        assert!(outboxes.is_too_slow(0));
+        assert_eq!(outboxes.end_of(0), Some(End::TooSlow));
         assert!(outboxes.is_empty(0), "what waited is let go at once");
-        assert!(!outboxes.is_too_slow(1));
+        assert_eq!(outboxes.end_of(1), None);
         outboxes.close(0);
         outboxes.push(0, Bytes::from_static(b"nobody is there"));
         assert!(outboxes.is_empty(0));

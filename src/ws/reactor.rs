@@ -22,6 +22,8 @@ const READ_BYTES: usize = 64 * 1024;
 const READS_A_TURN_MAX: usize = 4;
 /// Frames handed to one write.
 const SLICES_A_WRITE: usize = 64;
+/// So many sockets are written to before news are looked for again.
+const WRITES_BETWEEN_NEWS: usize = 64;
 const TICK: Duration = Duration::from_secs(1);
 
 /// What comes to a shard from outside its thread, besides news.
@@ -128,7 +130,7 @@ impl Reactor {
         let mut events = Events::with_capacity(1024);
         let mut next_tick = Instant::now() + TICK;
         while !(self.is_stopping && self.shard.is_empty()) {
-            let patience = if self.unread.is_empty() {
+            let patience = if self.unread.is_empty() && self.shard.outboxes.dirty_count() == 0 {
                 next_tick.saturating_duration_since(Instant::now())
             } else {
                 Duration::ZERO
@@ -226,6 +228,10 @@ impl Reactor {
                 }
             }
         }
+        self.news();
+    }
+
+    fn news(&mut self) {
         let news = self.ear.take();
         if !news.is_empty() {
             self.shard.news(news);
@@ -260,38 +266,41 @@ impl Reactor {
         }
     }
 
-    /// Writes what waits, until nobody's outbox has changed any more.
+    /// Writes what waits for each socket that was dirty when the turn came to writing. News that arrive meanwhile
+    /// are taken along: the sockets behind get them in the same write, those before in the next turn. Without this
+    /// half of what is in flight waits for the other half.
     fn write_all(&mut self) {
-        loop {
-            self.close_freed();
-            let dirty = self.shard.outboxes.take_dirty();
-            if dirty.is_empty() {
-                return;
-            }
-            for slot in dirty {
-                self.write(slot);
+        for written in 1..=self.shard.outboxes.dirty_count() {
+            let Some(slot) = self.shard.outboxes.next_dirty() else { break };
+            self.write(slot);
+            if written % WRITES_BETWEEN_NEWS == 0 {
+                self.news();
             }
         }
+        self.close_freed();
     }
 
     fn write(&mut self, slot: u32) {
         let Some(Some(socket)) = self.sockets.get_mut(slot as usize) else { return };
-        loop {
-            let written = {
-                let mut slices = [IoSlice::new(&[]); SLICES_A_WRITE];
-                match self.shard.outboxes.front(slot, &mut slices) {
-                    0 => break,
-                    1 => socket.write(&slices[0]),
-                    count => socket.write_vectored(&slices[..count]),
+        let outboxes = &mut self.shard.outboxes;
+        while !outboxes.is_empty(slot) {
+            let written = match outboxes.only(slot) {
+                Some(frame) => socket.write(frame),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES_A_WRITE];
+                    let count = outboxes.front(slot, &mut slices);
+                    socket.write_vectored(&slices[..count])
                 }
             };
             match written {
-                Ok(bytes) => self.shard.outboxes.taken(slot, bytes),
+                Ok(bytes) => outboxes.taken(slot, bytes),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return self.step(slot, |shard, ask| shard.gone(slot, ask)),
             }
         }
-        self.step(slot, |shard, ask| shard.sent(slot, ask));
+        if let Some(end) = outboxes.end_of(slot) {
+            self.step(slot, |shard, ask| shard.ended(slot, end, ask));
+        }
     }
 }

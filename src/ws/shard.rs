@@ -11,7 +11,7 @@ use super::codec::{self, Assembly, CloseCode, Incoming};
 use super::http::{self, Opening, Refusal, Request, Site};
 use crate::clock::UnixMillis;
 use crate::frame;
-use crate::hub::{Hub, Outboxes, Run};
+use crate::hub::{End, Hub, Outboxes, Run};
 use crate::node::{Answer, Ask, EarId, News};
 use crate::pipe::{ConnectionId, Delivery};
 use crate::session::{About, Hello, Next, Session, Surroundings, departure};
@@ -326,15 +326,14 @@ impl Shard {
         }
     }
 
-    /// To be called when an outbox has been sent as far as the socket takes it.
-    pub fn sent(&mut self, slot: u32, ask: Asking<'_>) {
-        let Some(connection) = self.connections.get(slot as usize) else { return };
-        if self.outboxes.is_too_slow(slot) {
+    /// Ends a connection whose outbox says so.
+    pub fn ended(&mut self, slot: u32, end: End, ask: Asking<'_>) {
+        if end == End::TooSlow
+            && let Some(connection) = self.connections.get(slot as usize)
+        {
             tracing::debug!("{} is too slow and is sent away", connection.address);
-            self.gone(slot, ask);
-        } else if connection.is_closing && self.outboxes.is_empty(slot) {
-            self.gone(slot, ask);
         }
+        self.gone(slot, ask);
     }
 
     /// Closes with a reason, which only a client that can do something with a close frame is told.
@@ -354,7 +353,7 @@ impl Shard {
         connection.is_closing = true;
         connection.pending = Vec::new();
         self.closings_due.push_back((UnixMillis(now.0 + CLOSING_MILLIS_MAX), connection.id));
-        self.outboxes.mark(slot);
+        self.outboxes.end(slot);
     }
 
     /// The connection is no more.
