@@ -12,6 +12,8 @@ pub mod store;
 pub mod ws;
 pub mod session;
 pub mod hub;
+pub mod history;
+pub mod presence;
 pub mod frame;
 pub mod pipe;
 pub mod user;

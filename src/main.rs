@@ -10,7 +10,7 @@ use cometql::clock::SystemClock;
 use cometql::config::{self, Command, Password, Place, Settings};
 use cometql::node::Node;
 use cometql::status::Status;
-use cometql::store::{Store, embedded};
+use cometql::store::embedded;
 use cometql::ws::{self, Posts, http::Site, page};
 use cometql::{mysql, ws::page::About};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -70,7 +70,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let password = settings.password.resolve().map_err(in_a_line)?;
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
     let status = Arc::new(Status::new());
-    let node = Node::new(store.clone(), clock, settings.node(&password), Arc::clone(&status));
+    let node = Node::new(store, clock, posts.shards(), settings.node(&password), Arc::clone(&status));
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
@@ -86,15 +86,16 @@ async fn serve(settings: &Settings) -> Result<(), String> {
         stopped.clone(),
     ));
     let of_browsers = settings.ws.clone();
+    let of_node = Arc::clone(&node);
     let browsers =
-        tokio::spawn(async move { ws::serve(listener, posts, site, node, status, &of_browsers, stopped).await });
+        tokio::spawn(async move { ws::serve(listener, posts, site, of_node, status, &of_browsers, stopped).await });
     stop_signal().await.map_err(in_a_line)?;
     tracing::info!("stopping");
     // Both are told at once; whoever is gone already does not hear it.
     let _ = stop.send(true);
     sql.await.map_err(in_a_line)?;
     browsers.await.map_err(in_a_line)?.map_err(in_a_line)?;
-    store.close().await;
+    node.close().await;
     Ok(())
 }
 

@@ -1,19 +1,30 @@
 //! The order of steps: what happens, one after the other, when somebody publishes, logs in, comes or goes.
 //! Both front ends speak to the store through here.
 
-use std::sync::Arc;
+mod browsers;
+mod records;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Retention};
+use crate::presence::Presence;
 use crate::status::Status;
 use crate::store::Store;
-use crate::user::{Credentials, TenantId, token_proves};
+use crate::user::{About, TenantId, UserId};
 
-pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Since, StoreError};
+pub use self::browsers::{Answer, Ask, Visitor};
+pub use self::records::Seen;
+pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
 
 pub struct Node {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    shards: Vec<Arc<dyn Shard>>,
+    presence: Mutex<Presence>,
     config: Config,
     status: Arc<Status>,
 }
@@ -24,26 +35,64 @@ pub struct Config {
     pub password: String,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
+    /// How long a user who has gone may be back before it is said, in seconds.
+    pub presence_grace_seconds: u64,
+    pub tenants: BTreeMap<TenantId, Tenant>,
 }
 
-/// What a browser's session wants of the node. The answer comes back later and names the connection.
-#[derive(Clone)]
-pub enum Ask {
-    /// Is this who it says it is?
-    Authorise(Credentials),
-    /// The connection behind `ear` takes these pipes and leaves those.
-    Listen { ear: EarId, take: Vec<Pipe>, leave: Vec<Pipe> },
+/// What is configured for one tenant.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Tenant {
+    /// Instead of the main password.
+    pub password: Option<String>,
+    /// Instead of the main password followed by the tenant's number.
+    pub token_secret: Option<String>,
+    /// The pages whose browsers may connect, as hosts with or without a port; empty lets all in.
+    pub origins: Vec<String>,
 }
 
+/// Without the secrets.
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Tenant(…, {:?})", self.origins)
+    }
+}
+
+/// What a node wants of its shards. Neither waits.
+pub trait Shard: Send + Sync {
+    /// Closes every connection of the user.
+    fn kick(&self, tenant: TenantId, user: UserId);
+
+    /// Answers who of this shard subscribes to the pipe: at most `count_max`, in the order of their slots, behind
+    /// the slot `after`. Who asks may be gone when the answer is there.
+    fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>);
+}
+
+/// One connection that subscribes to a pipe.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
-    Authorised(bool),
-    Listening(Result<(), StoreError>),
+pub struct Present {
+    pub slot: u32,
+    /// Who is logged in on it.
+    pub user: Option<UserId>,
+    pub about: About,
+}
+
+/// Where a census goes on: which shard, and behind which of its slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    shard: usize,
+    after: Option<u32>,
 }
 
 impl Node {
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: Config, status: Arc<Status>) -> Arc<Node> {
-        Arc::new(Node { store, clock, config, status })
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        shards: Vec<Arc<dyn Shard>>,
+        config: Config,
+        status: Arc<Status>,
+    ) -> Arc<Node> {
+        Arc::new(Node { store, clock, shards, presence: Mutex::default(), config, status })
     }
 
     pub fn clock(&self) -> &dyn Clock {
@@ -58,34 +107,24 @@ impl Node {
         &self.status
     }
 
+    /// The password that opens a tenant to SQL clients.
+    pub fn password_of(&self, tenant: TenantId) -> &str {
+        let own = self.config.tenants.get(&tenant).and_then(|tenant| tenant.password.as_deref());
+        own.unwrap_or(&self.config.password)
+    }
+
+    /// The secret that signs a tenant's login tokens.
+    fn token_secret_of(&self, tenant: TenantId) -> String {
+        let configured = self.config.tenants.get(&tenant);
+        let own = configured.and_then(|tenant| tenant.token_secret.clone());
+        own.unwrap_or_else(|| format!("{}{tenant}", self.password_of(tenant)))
+    }
+
     /// All messages of the batch, or none: numbered, kept where kept, and announced.
     pub async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError> {
         let published = self.store.publish(batch).await?;
         self.status.published(published.len());
         Ok(published)
-    }
-
-    /// Does what a session asks.
-    pub async fn run(&self, ask: Ask) -> Answer {
-        match ask {
-            Ask::Authorise(credentials) => Answer::Authorised(self.authorise(&credentials)),
-            Ask::Listen { ear, take, leave } => Answer::Listening(self.listen(ear, &take, &leave).await),
-        }
-    }
-
-    fn authorise(&self, credentials: &Credentials) -> bool {
-        let secret = format!("{}{}", self.config.password, credentials.tenant);
-        token_proves(&credentials.key, credentials.user, secret.as_bytes(), self.clock.now().seconds())
-    }
-
-    async fn listen(&self, ear: EarId, take: &[Pipe], leave: &[Pipe]) -> Result<(), StoreError> {
-        for pipe in leave {
-            self.store.unlisten(pipe, ear).await?;
-        }
-        for pipe in take {
-            self.store.listen(pipe, ear).await?;
-        }
-        Ok(())
     }
 
     pub async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
@@ -119,6 +158,20 @@ impl Node {
         self.store.listened(tenant, after, count_max).await
     }
 
+    /// Some of those who subscribe to a pipe, and where the census goes on; `None` is its end.
+    pub async fn present(&self, pipe: &Pipe, census: Census, count_max: usize) -> (Vec<Present>, Option<Census>) {
+        let Some(shard) = self.shards.get(census.shard) else { return (Vec::new(), None) };
+        let (reply, answer) = oneshot::channel();
+        shard.census(pipe.clone(), census.after, count_max, reply);
+        // A shard that is stopping has nobody left.
+        let present = answer.await.unwrap_or_default();
+        let next = match present.last() {
+            Some(last) if present.len() >= count_max => Census { after: Some(last.slot), ..census },
+            _ => Census { shard: census.shard + 1, after: None },
+        };
+        (present, (next.shard < self.shards.len()).then_some(next))
+    }
+
     pub async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {
         self.store.set_retention(pipe, retention).await
     }
@@ -138,5 +191,21 @@ impl Node {
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
         self.store.retentions(tenant, after, count_max).await
+    }
+
+    /// The node stops: whoever was here was last seen now. Then the store is closed.
+    pub async fn close(&self) {
+        let here = self.presence().take_all();
+        for (tenant, user) in here {
+            if let Err(error) = self.was_seen(tenant, user).await {
+                tracing::warn!("it was not written down when users were last seen: {error}");
+                break;
+            }
+        }
+        self.store.close().await;
+    }
+
+    fn presence(&self) -> MutexGuard<'_, Presence> {
+        self.presence.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -154,6 +154,16 @@ pub enum NameError {
     BadByte,
 }
 
+impl fmt::Display for NameError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            NameError::TooLong => "has a name longer than 64 bytes",
+            NameError::TooShort => "has a name that is too short",
+            NameError::BadByte => "has other bytes in its name than A-Za-z0-9_-",
+        })
+    }
+}
+
 fn has_only_name_bytes(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }

@@ -1,15 +1,18 @@
 //! What one browser may do: a state machine without a socket. Frames and answers go in; frames for the outbox and
 //! asks of the node come out. Nothing in here waits.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+mod publishing;
+mod reading;
+mod subscribing;
 
 use crate::clock::UnixMillis;
 use crate::frame::{self, ClientFrame};
 use crate::hub::{Hub, Outboxes, SubscriptionId};
-use crate::node::{Answer, Ask, EarId};
-use crate::pipe::{ConnectionId, NameError, Pipe, PipeKind, PipeName};
-use crate::user::{Credentials, TenantId, UserId};
+use crate::node::{Answer, Ask, EarId, Visitor};
+use crate::pipe::{ConnectionId, Pipe, PipeKind, PipeName};
+use crate::user::{About, Credentials, TenantId, UserId};
+
+use self::reading::Reading;
 
 pub struct Session {
     id: ConnectionId,
@@ -19,25 +22,35 @@ pub struct Session {
     user: Option<UserId>,
     about: About,
     subscriptions: Vec<SubscriptionId>,
+    /// The user's own log.
+    log: Option<SubscriptionId>,
     waits_for: Option<Waits>,
     is_of_generation_five: bool,
 }
 
-/// What a session waits for, and what it needs when the answer is there. Its socket is not read meanwhile.
+/// What a session waits for, and what it needs when that is there. Its socket is not read meanwhile.
 enum Waits {
     Authorisation(Box<Credentials>),
     Listening,
-}
-
-/// What is known of a browser. What many share is shared.
-#[derive(Clone, Debug)]
-pub struct About {
-    /// The number the browser gave itself.
-    pub uuid: Box<str>,
-    pub address: IpAddr,
-    pub user_agent: Arc<str>,
-    pub origin: Arc<str>,
-    pub language: Arc<str>,
+    /// To be told what became of this text.
+    Report {
+        name: PipeName,
+        text: Box<str>,
+    },
+    Count {
+        marker: Box<str>,
+    },
+    Users {
+        marker: Box<str>,
+    },
+    Data {
+        user: UserId,
+        marker: Box<str>,
+    },
+    Seen(UserId),
+    Page(Reading),
+    /// Its outbox is to be empty before the next page is read.
+    Room(Reading),
 }
 
 /// What a browser says of itself when it connects.
@@ -89,6 +102,7 @@ impl Session {
             user: None,
             about: hello.about,
             subscriptions: Vec::new(),
+            log: None,
             waits_for: None,
             is_of_generation_five: hello.major_version > 4,
         };
@@ -99,14 +113,20 @@ impl Session {
         }
         match hello.credentials {
             Some(credentials) => {
-                session.waits_for = Some(Waits::Authorisation(Box::new(credentials.clone())));
-                (session, Next::ask(Ask::Authorise(credentials)))
+                let next =
+                    session.wait(Waits::Authorisation(Box::new(credentials.clone())), Ask::Authorise(credentials));
+                (session, next)
             }
             None => {
                 around.outboxes.push(id.slot, frame::server_info(false, "", around.now));
                 (session, Next::NOTHING)
             }
         }
+    }
+
+    fn wait(&mut self, waits_for: Waits, ask: Ask) -> Next {
+        self.waits_for = Some(waits_for);
+        Next::ask(ask)
     }
 
     /// Whether the socket must not be read until an answer is there.
@@ -127,117 +147,127 @@ impl Session {
         &self.about
     }
 
+    fn visitor(&self) -> Visitor {
+        Visitor {
+            connection: self.id,
+            ear: self.ear,
+            tenant: self.tenant,
+            user: self.user,
+            uuid: self.about.uuid.clone(),
+        }
+    }
+
     pub fn received(&mut self, text: &str, around: &mut Surroundings<'_>) -> Next {
         match ClientFrame::parse(text) {
-            ClientFrame::Subscription { names, refused } => {
-                for (name, error) in refused {
-                    self.refuse_name(&name, error, around);
+            ClientFrame::Subscription { names, refused } => self.replace_subscriptions(names, refused, around),
+            ClientFrame::Publish { name, event, text, is_anonymous } => {
+                self.publish(name, event, text, is_anonymous, around)
+            }
+            ClientFrame::Log(name) => self.read_history(name, around),
+            ClientFrame::Count { name, marker } => match name.kind() {
+                PipeKind::Web | PipeKind::Track => {
+                    let pipe = Pipe::Named(self.tenant, name);
+                    self.wait(Waits::Count { marker: marker.into() }, Ask::Count(pipe))
                 }
-                self.subscribe(names, around)
+                _ => self.refuse("pipe_count counts web_* and track_* pipes only", around),
+            },
+            ClientFrame::Users { name, marker } if name.kind() == PipeKind::Track => {
+                let pipe = Pipe::Named(self.tenant, name);
+                self.wait(Waits::Users { marker: marker.into() }, Ask::Users(pipe))
+            }
+            ClientFrame::Users { .. } => self.refuse_user("track_pipe_users lists track_* pipes only", around),
+            ClientFrame::Data { user: Some(user), marker } => {
+                self.wait(Waits::Data { user, marker: marker.into() }, Ask::Data(self.tenant, user))
+            }
+            ClientFrame::Status(Some(user)) => self.wait(Waits::Seen(user), Ask::Seen(self.tenant, user)),
+            ClientFrame::Data { user: None, .. } | ClientFrame::Status(None) => {
+                self.refuse_user("That is no user: a number from 1 to 2147483647", around)
             }
             ClientFrame::Ignored => Next::NOTHING,
-            ClientFrame::Unknown => {
-                let text = "Unknown command. Known here: subscription";
-                around.outboxes.push(self.id.slot, frame::command_error(text, around.now));
-                Next::NOTHING
-            }
+            ClientFrame::Malformed(what) => self.refuse(&what, around),
+            ClientFrame::Unknown => self.refuse(
+                "Unknown command. Known are subscription, web_pipe2, pipe_log, pipe_count, track_pipe_users, \
+                 user_data, user_status",
+                around,
+            ),
         }
     }
 
-    fn refuse_name(&self, name: &str, error: NameError, around: &mut Surroundings<'_>) {
-        let reason = match error {
-            NameError::TooLong => "longer than 64 bytes",
-            NameError::TooShort => "shorter than 2 bytes",
-            NameError::BadByte => "has other bytes than A-Za-z0-9_-",
-        };
-        let text = format!("Not subscribed to {name}: the name is {reason}");
-        around.outboxes.push(self.id.slot, frame::subscription_error(400, &text, around.now));
+    fn refuse(&self, text: &str, around: &mut Surroundings<'_>) -> Next {
+        around.outboxes.push(self.id.slot, frame::command_error(text, around.now));
+        Next::NOTHING
     }
 
-    /// From now on exactly these, as far as they are allowed. What stays is not touched.
-    fn subscribe(&mut self, names: Vec<PipeName>, around: &mut Surroundings<'_>) -> Next {
-        let allowed = self.allowed(names, around);
-        let mut leave = Vec::new();
-        self.subscriptions.retain(|subscription| {
-            let stays = allowed.binary_search(around.hub.pipe(*subscription)).is_ok();
-            if !stays {
-                leave.push(around.hub.unsubscribe(*subscription));
-            }
-            stays
-        });
-        let had: std::collections::HashSet<Pipe> =
-            self.subscriptions.iter().map(|subscription| around.hub.pipe(*subscription).clone()).collect();
-        let take: Vec<Pipe> = allowed.into_iter().filter(|pipe| !had.contains(pipe)).collect();
-        self.subscriptions.reserve_exact(take.len());
-        for pipe in &take {
-            self.subscriptions.push(around.hub.subscribe(self.id.slot, pipe));
-        }
-        if take.is_empty() && leave.is_empty() {
-            return Next::NOTHING;
-        }
-        self.waits_for = Some(Waits::Listening);
-        Next::ask(Ask::Listen { ear: self.ear, take, leave })
+    fn refuse_user(&self, text: &str, around: &mut Surroundings<'_>) -> Next {
+        around.outboxes.push(self.id.slot, frame::user_error(text, around.now));
+        Next::NOTHING
     }
 
-    /// The pipes this browser may subscribe to, sorted as the names are; it is told of the others.
-    fn allowed(&self, mut names: Vec<PipeName>, around: &mut Surroundings<'_>) -> Vec<Pipe> {
-        names.retain(|name| {
-            let is_allowed = name.kind() != PipeKind::Private || self.user.is_some();
-            if !is_allowed {
-                let text = format!("Not subscribed to {name}: private pipes need a login");
-                around.outboxes.push(self.id.slot, frame::subscription_error(403, &text, around.now));
+    /// An answer of the node. One that is not waited for changes nothing.
+    pub fn answered(&mut self, answer: Answer, around: &mut Surroundings<'_>) -> Next {
+        let (slot, now) = (self.id.slot, around.now);
+        let reply = match (self.waits_for.take(), answer) {
+            (Some(Waits::Authorisation(credentials)), Answer::Authorised(Ok(is_authorised))) => {
+                return self.authorised(&credentials, is_authorised, around);
             }
-            is_allowed
-        });
-        if names.len() > around.subscriptions_max {
-            let text = format!(
-                "Subscribed to {} of {} pipes: a connection has at most subscriptions_max = {}",
-                around.subscriptions_max,
-                names.len(),
-                around.subscriptions_max
-            );
-            around.outboxes.push(self.id.slot, frame::subscription_error(429, &text, around.now));
-            names.truncate(around.subscriptions_max);
-        }
-        names.into_iter().map(|name| Pipe::Named(self.tenant, name)).collect()
-    }
-
-    pub fn answered(&mut self, answer: &Answer, around: &mut Surroundings<'_>) -> Next {
-        match (self.waits_for.take(), answer) {
-            (Some(Waits::Authorisation(credentials)), Answer::Authorised(is_authorised)) => {
-                let key = if *is_authorised { credentials.key.as_str() } else { "" };
-                self.user = is_authorised.then_some(credentials.user);
-                around.outboxes.push(self.id.slot, frame::server_info(*is_authorised, key, around.now));
-                Next::NOTHING
-            }
-            (Some(Waits::Listening), Answer::Listening(Ok(()))) => Next::NOTHING,
-            // The store cannot say what is published: better that the browser comes back than that it hears nothing.
-            (Some(Waits::Listening), Answer::Listening(Err(error))) => {
+            (Some(Waits::Listening), Answer::Done(Ok(()))) => return Next::NOTHING,
+            // What is published could not be heard: better that the browser comes back than that it waits for ever.
+            (Some(Waits::Authorisation(_)), Answer::Authorised(Err(error)))
+            | (Some(Waits::Listening), Answer::Done(Err(error))) => {
                 tracing::warn!("a browser is sent away: {error}");
-                Next::CLOSE
+                return Next::CLOSE;
             }
+            (Some(Waits::Page(reading)), Answer::Page(page)) => return self.page(reading, page, around),
+            (Some(Waits::Report { name, text }), Answer::Published(published)) => {
+                published.map(|published| frame::delivery_report(&name, &text, published.receivers, now))
+            }
+            (Some(Waits::Count { marker }), Answer::Count(count)) => {
+                count.map(|count| frame::count(count, &marker, now))
+            }
+            (Some(Waits::Users { marker }), Answer::Users(users)) => Ok(frame::users(&users, &marker, now)),
+            (Some(Waits::Data { user, marker }), Answer::Data(data)) => {
+                data.map(|data| frame::user_data(user, &data.unwrap_or_default(), &marker, now))
+            }
+            (Some(Waits::Seen(user)), Answer::Seen(seen)) => seen.map(|seen| frame::user_status(user, seen, now)),
             (waits_for, _) => {
                 self.waits_for = waits_for;
-                Next::NOTHING
+                return Next::NOTHING;
             }
+        };
+        let reply = reply.unwrap_or_else(|error| frame::command_error(&format!("Try again: {error}"), now));
+        around.outboxes.push(slot, reply);
+        Next::NOTHING
+    }
+
+    fn authorised(&mut self, credentials: &Credentials, is_authorised: bool, around: &mut Surroundings<'_>) -> Next {
+        let key = if is_authorised { credentials.key.as_str() } else { "" };
+        around.outboxes.push(self.id.slot, frame::server_info(is_authorised, key, around.now));
+        if !is_authorised {
+            return Next::NOTHING;
         }
+        self.user = Some(credentials.user);
+        self.join_log(credentials.user, around)
     }
 
     /// The connection is gone: it leaves everything.
     pub fn closed(&mut self, around: &mut Surroundings<'_>) -> Option<Ask> {
-        let subscriptions = std::mem::take(&mut self.subscriptions);
-        departure(self.ear, subscriptions, around.hub)
+        let mut subscriptions = std::mem::take(&mut self.subscriptions);
+        subscriptions.extend(self.log.take());
+        self.departure(subscriptions, around.hub)
     }
-}
 
-/// Leaves these subscriptions, here and at the node.
-pub fn departure(ear: EarId, subscriptions: Vec<SubscriptionId>, hub: &mut Hub) -> Option<Ask> {
-    let leave: Vec<Pipe> = subscriptions.into_iter().map(|subscription| hub.unsubscribe(subscription)).collect();
-    (!leave.is_empty()).then_some(Ask::Listen { ear, take: Vec::new(), leave })
+    /// Leaves these subscriptions, here and at the node.
+    pub fn departure(&self, subscriptions: Vec<SubscriptionId>, hub: &mut Hub) -> Option<Ask> {
+        let leave: Vec<Pipe> = subscriptions.into_iter().map(|subscription| hub.unsubscribe(subscription)).collect();
+        (!leave.is_empty()).then(|| Ask::Listen { visitor: self.visitor(), take: Vec::new(), leave })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
     use super::*;
 
     struct World {
@@ -293,6 +323,10 @@ mod tests {
         Credentials { tenant: TenantId(1), user: UserId::new(42).unwrap(), key: "key".into() }
     }
 
+    fn no_messages() -> crate::node::Page {
+        crate::node::Page { messages: Vec::new(), more: false }
+    }
+
     fn asked(next: Next) -> (Vec<String>, Vec<String>) {
         let Some(Ask::Listen { take, leave, .. }) = next.ask else { return Default::default() };
         let names = |pipes: Vec<Pipe>| pipes.iter().map(|pipe| pipe.shown_name().to_owned()).collect();
@@ -314,7 +348,9 @@ mod tests {
         assert!(matches!(next.ask, Some(Ask::Authorise(_))));
         assert!(session.is_waiting());
         assert_eq!(world.sent(), "");
-        session.answered(&Answer::Authorised(true), &mut world.around());
+        let next = session.answered(Answer::Authorised(Ok(true)), &mut world.around());
+        assert!(matches!(next.ask, Some(Ask::Join { .. })));
+        session.answered(Answer::Page(Ok(no_messages())), &mut world.around());
         assert!(!session.is_waiting());
         assert!(world.sent().starts_with("{\"authorized\":true,\"data\":\"key\""));
         assert_eq!(session.user().map(UserId::number), Some(42));
@@ -334,10 +370,10 @@ mod tests {
         let (mut session, _) = world.open(None, 4);
         let next = session.received("subscription\nbb\naa", &mut world.around());
         assert_eq!(asked(next), (names(&["aa", "bb"]), names(&[])));
-        session.answered(&Answer::Listening(Ok(())), &mut world.around());
+        session.answered(Answer::Done(Ok(())), &mut world.around());
         let next = session.received("subscription\ncc\nbb", &mut world.around());
         assert_eq!(asked(next), (names(&["cc"]), names(&["aa"])));
-        session.answered(&Answer::Listening(Ok(())), &mut world.around());
+        session.answered(Answer::Done(Ok(())), &mut world.around());
         assert!(session.received("subscription\nbb\ncc", &mut world.around()).ask.is_none());
         let departure = session.closed(&mut world.around());
         assert_eq!(asked(Next { ask: departure, close: false }).1, names(&["bb", "cc"]));
@@ -352,8 +388,8 @@ mod tests {
         let next = session.received("subscription\nprivate_x\nx\naa", &mut world.around());
         assert_eq!(asked(next), (names(&["aa"]), names(&[])));
         let sent = world.sent();
-        assert!(sent.contains("private pipes need a login") && sent.contains("shorter than 2 bytes"), "{sent}");
-        session.answered(&Answer::Listening(Ok(())), &mut world.around());
+        assert!(sent.contains("private pipes need a login") && sent.contains("a name that is too short"), "{sent}");
+        session.answered(Answer::Done(Ok(())), &mut world.around());
         let next = session.received("subscription\naa\nbb\ncc\ndd\nee", &mut world.around());
         assert_eq!(asked(next), (names(&["bb", "cc"]), names(&[])));
         assert!(world.sent().contains("subscriptions_max = 3"));
@@ -363,7 +399,8 @@ mod tests {
     fn a_user_may_have_private_pipes() {
         let mut world = World::new();
         let (mut session, _) = world.open(Some(credentials()), 4);
-        session.answered(&Answer::Authorised(true), &mut world.around());
+        session.answered(Answer::Authorised(Ok(true)), &mut world.around());
+        session.answered(Answer::Page(Ok(no_messages())), &mut world.around());
         let next = session.received("subscription\nprivate_x", &mut world.around());
         assert_eq!(asked(next).0, names(&["private_x"]));
     }
@@ -373,7 +410,7 @@ mod tests {
         let mut world = World::new();
         let (mut session, _) = world.open(None, 4);
         session.received("subscription\naa", &mut world.around());
-        let failed = Answer::Listening(Err(crate::node::StoreError::Unavailable("x".into())));
-        assert!(session.answered(&failed, &mut world.around()).close);
+        let failed = Answer::Done(Err(crate::node::StoreError::Unavailable("x".into())));
+        assert!(session.answered(failed, &mut world.around()).close);
     }
 }

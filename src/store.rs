@@ -194,7 +194,7 @@ pub struct PageMax {
     pub bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// Oldest first.
     pub messages: Vec<Arc<Delivery>>,

@@ -1,6 +1,8 @@
 //! Who somebody is: tenants, users, and the token a browser logs in with.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,6 +36,9 @@ impl fmt::Display for TenantId {
 pub struct UserId(u32);
 
 impl UserId {
+    /// The smallest number a user can have.
+    pub const FIRST: UserId = UserId(1);
+
     pub fn new(number: u64) -> Option<UserId> {
         let number = u32::try_from(number).ok()?;
         (1..=i32::MAX.unsigned_abs()).contains(&number).then_some(UserId(number))
@@ -42,6 +47,17 @@ impl UserId {
     pub fn number(self) -> u32 {
         self.0
     }
+}
+
+/// What is known of a browser. What many share is shared.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct About {
+    /// The number the browser gave itself.
+    pub uuid: Box<str>,
+    pub address: IpAddr,
+    pub user_agent: Arc<str>,
+    pub origin: Arc<str>,
+    pub language: Arc<str>,
 }
 
 /// What a browser shows to log in: who it says it is, and the key that proves it.
@@ -60,15 +76,16 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Whether `token` is a JSON Web Token, signed with HS256 by `secret`, that names `user` in its claim
-/// `user_id` and has not expired at `now_seconds` (claim `exp`, required).
-pub fn token_proves(token: &str, user: UserId, secret: &[u8], now_seconds: u64) -> bool {
-    claims_of(token, secret).is_some_and(|claims| {
-        let names_user = claims.get("user_id").and_then(serde_json::Value::as_u64) == Some(u64::from(user.number()));
-        let expires_at = claims.get("exp").and_then(serde_json::Value::as_f64);
-        // Seconds fit a double exactly for the next hundred million years.
-        names_user && expires_at.is_some_and(|seconds| seconds >= now_seconds as f64)
-    })
+/// Whom `token` proves: it is a JSON Web Token, signed with HS256 by `secret`, that names a user in its claim
+/// `user_id` (a number) and has not expired at `now_seconds` (claim `exp`, required).
+pub fn user_of_token(token: &str, secret: &[u8], now_seconds: u64) -> Option<UserId> {
+    let claims = claims_of(token, secret)?;
+    let expires_at = claims.get("exp").and_then(serde_json::Value::as_f64)?;
+    // Seconds fit a double exactly for the next hundred million years.
+    if expires_at < now_seconds as f64 {
+        return None;
+    }
+    UserId::new(claims.get("user_id")?.as_u64()?)
 }
 
 fn claims_of(token: &str, secret: &[u8]) -> Option<serde_json::Value> {
@@ -110,10 +127,11 @@ mod tests {
         ];
         for (header, claims, signed_with, proves) in cases {
             let token = token(header, claims, signed_with);
-            assert_eq!(token_proves(&token, user, b"pw1", 100), proves, "{header} {claims}");
+            let proven = user_of_token(&token, b"pw1", 100) == Some(user);
+            assert_eq!(proven, proves, "{header} {claims}");
         }
         for text in ["", ".", "..", "a.b.c", "a.b"] {
-            assert!(!token_proves(text, user, b"pw1", 100), "{text}");
+            assert_eq!(user_of_token(text, b"pw1", 100), None, "{text}");
         }
     }
 

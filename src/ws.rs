@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use self::http::Site;
 use self::reactor::{Mail, Mailbox, Post, Reactor};
 use self::shard::{Shard, ShardPlace};
-use crate::node::{Ear, Node};
+use crate::node::{self, Ear, Node};
 use crate::status::Status;
 
 #[derive(Clone, Debug)]
@@ -56,6 +56,11 @@ impl Posts {
             count => count,
         };
         (0..count.min(256)).map(|_| Post::new(config.ear_bytes_max)).collect::<io::Result<Vec<Post>>>().map(Posts)
+    }
+
+    /// The shards, as the node knows them.
+    pub fn shards(&self) -> Vec<Arc<dyn node::Shard>> {
+        self.0.iter().map(|post| Arc::clone(&post.mailbox) as Arc<dyn node::Shard>).collect()
     }
 
     pub fn ears(&self) -> Vec<Arc<Ear>> {

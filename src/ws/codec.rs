@@ -35,7 +35,7 @@ impl CloseCode {
 pub enum Incoming<'b> {
     Text(&'b str),
     Ping(&'b [u8]),
-    Pong,
+    Pong(&'b [u8]),
     Close,
 }
 
@@ -143,7 +143,7 @@ impl Header {
     fn incoming<'b>(&self, payload: &'b [u8], assembly: &'b mut Assembly) -> Result<Option<Incoming<'b>>, CloseCode> {
         match self.opcode {
             Opcode::Ping => Ok(Some(Incoming::Ping(payload))),
-            Opcode::Pong => Ok(Some(Incoming::Pong)),
+            Opcode::Pong => Ok(Some(Incoming::Pong(payload))),
             Opcode::Close => check_close(payload).map(|()| Some(Incoming::Close)),
             Opcode::Text if self.is_final => text(payload).map(Some),
             Opcode::Text | Opcode::Continuation => {
@@ -283,7 +283,7 @@ mod tests {
             masked(0x81, b"next"),
         ];
         let said = read_all(&frames.concat()).unwrap();
-        assert_eq!(said, ["Ping([112])", "Pong", "Text(\"é!\")", "Text(\"next\")"]);
+        assert_eq!(said, ["Ping([112])", "Pong([])", "Text(\"é!\")", "Text(\"next\")"]);
     }
 
     #[test]

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
+use tokio::sync::oneshot;
 
 use super::shard::Shard;
-use crate::node::{Answer, Ask, Ear, Node};
-use crate::pipe::ConnectionId;
+use crate::node::{self, Answer, Ask, Ear, Node, Present};
+use crate::pipe::{ConnectionId, Pipe};
+use crate::user::{TenantId, UserId};
 
 /// The token of the waker; no slot has it.
 const MAIL: Token = Token(usize::MAX);
@@ -30,6 +32,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Mail {
     Accepted(std::net::TcpStream),
     Answer(ConnectionId, Answer),
+    Kick(TenantId, UserId),
+    Census { pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>> },
     Stop,
 }
 
@@ -53,6 +57,16 @@ impl Mailbox {
 
     fn take(&self) -> Vec<Mail> {
         std::mem::take(&mut *self.mail.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl node::Shard for Mailbox {
+    fn kick(&self, tenant: TenantId, user: UserId) {
+        self.post(Mail::Kick(tenant, user));
+    }
+
+    fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>) {
+        self.post(Mail::Census { pipe, after, count_max, reply });
     }
 }
 
@@ -219,8 +233,13 @@ impl Reactor {
                 Mail::Accepted(socket) => self.accept(socket),
                 Mail::Answer(id, answer) => {
                     let now = self.asker.node.clock().now();
-                    self.step(id.slot, |shard, ask| shard.answered(id, &answer, now, ask));
+                    self.step(id.slot, |shard, ask| shard.answered(id, answer, now, ask));
                     self.unread.push(id.slot);
+                }
+                Mail::Kick(tenant, user) => self.shard.kick(tenant, user, self.asker.node.clock().now()),
+                Mail::Census { pipe, after, count_max, reply } => {
+                    // Whoever asked may be gone.
+                    let _ = reply.send(self.shard.census(&pipe, after, count_max));
                 }
                 Mail::Stop => {
                     self.is_stopping = true;
@@ -299,8 +318,10 @@ impl Reactor {
                 Err(_) => return self.step(slot, |shard, ask| shard.gone(slot, ask)),
             }
         }
-        if let Some(end) = outboxes.end_of(slot) {
-            self.step(slot, |shard, ask| shard.ended(slot, end, ask));
+        if let Some(event) = outboxes.event(slot) {
+            let now = self.asker.node.clock().now();
+            self.step(slot, |shard, ask| shard.outbox_event(slot, event, now, ask));
+            self.unread.push(slot);
         }
     }
 }

@@ -5,17 +5,19 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use slab::Slab;
 
 use super::codec::{self, Assembly, CloseCode, Incoming};
 use super::http::{self, Opening, Refusal, Request, Site};
 use crate::clock::UnixMillis;
 use crate::frame;
-use crate::hub::{End, Hub, Outboxes, Run};
-use crate::node::{Answer, Ask, EarId, News};
-use crate::pipe::{ConnectionId, Delivery};
-use crate::session::{About, Hello, Next, Session, Surroundings, departure};
+use crate::hub::{Hub, OutboxEvent, Outboxes, Run};
+use crate::node::{Answer, Ask, EarId, News, Present};
+use crate::pipe::{ConnectionId, Delivery, Pipe};
+use crate::session::{Hello, Next, Session, Surroundings};
 use crate::status::Status;
+use crate::user::{About, TenantId, UserId};
 
 /// A connection that is being closed may take this long to read what waits for it, in milliseconds.
 const CLOSING_MILLIS_MAX: u64 = 5_000;
@@ -60,6 +62,8 @@ struct Connection {
     is_closing: bool,
 }
 
+// Nearly all connections are open: a box for each would only add to it.
+#[allow(clippy::large_enum_variant)]
 enum State {
     Request,
     Open(Session, Assembly),
@@ -209,7 +213,11 @@ impl Shard {
         let (length, next) = match codec::read(bytes, assembly, message_bytes_max) {
             Ok(None) => return 0,
             Ok(Some((length, incoming))) => match incoming {
-                None | Some(Incoming::Pong) => return length,
+                None => return length,
+                Some(Incoming::Pong(payload)) => {
+                    let next = Next { ask: session.ponged(payload), close: false };
+                    (length, next)
+                }
                 Some(Incoming::Ping(payload)) => {
                     let pong = codec::pong(payload);
                     around.outboxes.push(slot, pong);
@@ -244,7 +252,7 @@ impl Shard {
             let Some(answer) = ask(connection.id, wanted) else { return };
             let Some((connection, mut around)) = self.parts(slot, now) else { return };
             let State::Open(session, _) = &mut connection.state else { return };
-            next = session.answered(&answer, &mut around);
+            next = session.answered(answer, &mut around);
         }
         if next.close {
             self.close_with(slot, CloseCode::TryAgainLater, now);
@@ -252,7 +260,7 @@ impl Shard {
     }
 
     /// An answer that was not ready when it was asked for. One that comes too late for its connection is dropped.
-    pub fn answered(&mut self, id: ConnectionId, answer: &Answer, now: UnixMillis, ask: Asking<'_>) {
+    pub fn answered(&mut self, id: ConnectionId, answer: Answer, now: UnixMillis, ask: Asking<'_>) {
         if let Some(departure) = self.departures.remove(&id) {
             ask(id, departure);
         }
@@ -285,18 +293,34 @@ impl Shard {
     }
 
     fn deliver(&mut self, run: &[Arc<Delivery>]) -> usize {
-        let [first, ..] = run else { return 0 };
-        let is_from_here = |delivery: &Arc<Delivery>| {
-            let ShardPlace { node, shard } = self.place;
-            delivery.origin.is_some_and(|origin| origin.node == node && origin.shard == shard)
-        };
-        let alone = if run.iter().any(is_from_here) {
-            run.iter().map(|delivery| (delivery.origin, frame::of_delivery(delivery))).collect()
-        } else {
-            Vec::new()
-        };
-        let run_of = Run { pipe: &first.pipe, together: frame::of_run(run), alone };
+        let ([first, ..], [.., last]) = (run, run) else { return 0 };
+        let mut together = frame::of_run(run);
+        if matches!(first.pipe, Pipe::Log(..)) {
+            // A private message counts as taken when a device has said that it is there.
+            together = Bytes::from([together, frame::receipt_request(last.position.index)].concat());
+        }
+        let run_of = Run { pipe: &first.pipe, deliveries: run, together, encode: frame::of_delivery };
         self.hub.deliver(&run_of, &mut self.outboxes) * run.len()
+    }
+
+    /// Closes every connection of a user, without a word: the original client comes back then, as a stranger.
+    pub fn kick(&mut self, tenant: TenantId, user: UserId, now: UnixMillis) {
+        for slot in self.hub.subscribers(&Pipe::Log(tenant, user)) {
+            self.close(slot, now);
+        }
+    }
+
+    /// Who subscribes to a pipe, by slot, behind the slot `after`.
+    pub fn census(&self, pipe: &Pipe, after: Option<u32>, count_max: usize) -> Vec<Present> {
+        let mut slots = self.hub.subscribers(pipe);
+        slots.retain(|slot| after.is_none_or(|after| *slot > after));
+        slots.sort_unstable();
+        slots.truncate(count_max);
+        let present = |slot: u32| match &self.connections.get(slot as usize)?.state {
+            State::Open(session, _) => Some(Present { slot, user: session.user(), about: session.about().clone() }),
+            State::Request => None,
+        };
+        slots.into_iter().filter_map(present).collect()
     }
 
     /// Once a second: who is late is closed, and a share of the connections is pinged.
@@ -326,14 +350,26 @@ impl Shard {
         }
     }
 
-    /// Ends a connection whose outbox says so.
-    pub fn ended(&mut self, slot: u32, end: End, ask: Asking<'_>) {
-        if end == End::TooSlow
-            && let Some(connection) = self.connections.get(slot as usize)
-        {
-            tracing::debug!("{} is too slow and is sent away", connection.address);
+    /// Something has come to pass with the outbox of a connection.
+    pub fn outbox_event(&mut self, slot: u32, event: OutboxEvent, now: UnixMillis, ask: Asking<'_>) {
+        match event {
+            OutboxEvent::Ended => self.gone(slot, ask),
+            OutboxEvent::TooSlow => {
+                if let Some(connection) = self.connections.get(slot as usize) {
+                    tracing::debug!("{} is too slow and is sent away", connection.address);
+                }
+                self.gone(slot, ask);
+            }
+            OutboxEvent::Emptied => {
+                let Some(Connection { state: State::Open(session, _), .. }) = self.connections.get_mut(slot as usize)
+                else {
+                    return;
+                };
+                let next = session.emptied();
+                self.go_on(slot, next, now, ask);
+                self.read_pending(slot, now, ask);
+            }
         }
-        self.gone(slot, ask);
     }
 
     /// Closes with a reason, which only a client that can do something with a close frame is told.
@@ -378,7 +414,7 @@ impl Shard {
         if let State::Open(session, _) = &connection.state {
             self.status.browsers_changed(-1);
             let subscriptions = self.hub.subscriptions_of(slot);
-            let departure = departure(EarId(self.place.shard), subscriptions, &mut self.hub);
+            let departure = session.departure(subscriptions, &mut self.hub);
             self.depart(connection.id, departure, session.is_waiting(), ask);
         }
     }

@@ -1,5 +1,7 @@
 //! One file, or the same thing in memory: settings, heads and history.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,10 @@ pub struct Disk {
 
 impl Disk {
     pub fn open(file: &Path) -> Result<Disk, StoreError> {
+        // Messages are for the owner of the node alone, whatever the directory allows.
+        OpenOptions::new().create(true).append(true).mode(0o600).open(file).map_err(|error| {
+            StoreError::Unavailable(format!("{}: {error}; make it readable and writable for this user", file.display()))
+        })?;
         let database = Database::create(file).map_err(|error| {
             let repair = "restore it from a backup, or move it away to start empty";
             StoreError::Damaged(format!("{}: {error}; {repair}", file.display()))

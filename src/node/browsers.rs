@@ -1,0 +1,213 @@
+//! What browsers' sessions ask of the node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+
+use super::{Census, EarId, Node, Page, PageMax, Present, Publish, Published, Record, Seen, Since, StoreError};
+use crate::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeKind, PipeName};
+use crate::user::{Credentials, TenantId, UserId, user_of_token};
+
+/// What is read of a history at a time: a page is sent before the next is read.
+const PAGE: PageMax = PageMax { messages: 1_000, bytes: 256 * 1_024 };
+/// Most connections that are told of in one answer.
+const USERS_MAX: usize = 10_000;
+
+/// What a browser's session wants of the node. The answer may come later; it names the connection then.
+#[derive(Clone)]
+pub enum Ask {
+    /// Is this who it says it is?
+    Authorise(Credentials),
+    /// The visitor takes these pipes and leaves those.
+    Listen {
+        visitor: Visitor,
+        take: Vec<Pipe>,
+        leave: Vec<Pipe>,
+    },
+    /// The visitor is a user and joins its log. Answered with the first page of what it has not taken.
+    Join {
+        visitor: Visitor,
+        user: UserId,
+    },
+    /// A page of what a pipe keeps.
+    Read {
+        pipe: Pipe,
+        since: Since,
+    },
+    /// A device of the user has got everything up to this index of its log.
+    Take {
+        log: Pipe,
+        index: u64,
+    },
+    Publish(Publish),
+    Count(Pipe),
+    Users(Pipe),
+    Data(TenantId, UserId),
+    Seen(TenantId, UserId),
+}
+
+/// One connection, as far as others are told of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Visitor {
+    pub connection: ConnectionId,
+    pub ear: EarId,
+    pub tenant: TenantId,
+    pub user: Option<UserId>,
+    pub uuid: Box<str>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Answer {
+    Authorised(Result<bool, StoreError>),
+    /// To Listen and to Take.
+    Done(Result<(), StoreError>),
+    /// To Join and to Read.
+    Page(Result<Page, StoreError>),
+    Published(Result<Published, StoreError>),
+    Count(Result<u64, StoreError>),
+    Users(Vec<Present>),
+    Data(Result<Option<String>, StoreError>),
+    Seen(Result<Seen, StoreError>),
+}
+
+impl Node {
+    /// Does what a session asks.
+    pub async fn run(self: &Arc<Node>, ask: Ask) -> Answer {
+        match ask {
+            Ask::Authorise(credentials) => Answer::Authorised(self.authorise(&credentials).await),
+            Ask::Listen { visitor, take, leave } => Answer::Done(self.listen(&visitor, &take, &leave).await),
+            Ask::Join { visitor, user } => Answer::Page(self.join(&visitor, user).await),
+            Ask::Read { pipe, since } => Answer::Page(self.store.history(&pipe, since, PAGE).await),
+            Ask::Take { log, index } => Answer::Done(self.store.take(&log, index).await),
+            Ask::Publish(publish) => {
+                let published = self.publish(vec![publish]).await;
+                Answer::Published(published.and_then(|published| {
+                    let nothing = || StoreError::Unavailable("the store has told nothing of the message".into());
+                    published.into_iter().next().ok_or_else(nothing)
+                }))
+            }
+            Ask::Count(pipe) => Answer::Count(self.store.listeners(&pipe).await),
+            Ask::Users(pipe) => Answer::Users(self.users(&pipe).await),
+            Ask::Data(tenant, user) => Answer::Data(self.store.record(tenant, &Record::Data(user)).await),
+            Ask::Seen(tenant, user) => Answer::Seen(self.seen(tenant, user).await),
+        }
+    }
+
+    /// A token that has not been revoked, or the hash that is stored. An empty hash lets nobody in.
+    async fn authorise(&self, credentials: &Credentials) -> Result<bool, StoreError> {
+        let Credentials { tenant, user, key } = credentials;
+        let secret = self.token_secret_of(*tenant);
+        if user_of_token(key, secret.as_bytes(), self.clock.now().seconds()) == Some(*user) {
+            let revoked = Record::Revoked(key.as_str().into());
+            return Ok(self.store.record(*tenant, &revoked).await?.is_none());
+        }
+        let hash = self.store.record(*tenant, &Record::Key(*user)).await?.unwrap_or_default();
+        Ok(!hash.is_empty() && bool::from(hash.as_bytes().ct_eq(key.as_bytes())))
+    }
+
+    async fn listen(self: &Arc<Node>, visitor: &Visitor, take: &[Pipe], leave: &[Pipe]) -> Result<(), StoreError> {
+        for pipe in leave {
+            let listeners = self.store.unlisten(pipe, visitor.ear).await?;
+            match pipe {
+                Pipe::Named(_, name) => self.track(visitor, name, "unsubscription").await?,
+                Pipe::Log(_, user) if listeners == 0 => self.went(visitor.tenant, *user),
+                Pipe::Log(..) => {}
+            }
+        }
+        for pipe in take {
+            // The newcomer does not see its own event: it is the origin.
+            if let Pipe::Named(_, name) = pipe {
+                self.track(visitor, name, "subscription").await?;
+            }
+            self.store.listen(pipe, visitor.ear).await?;
+        }
+        Ok(())
+    }
+
+    /// `track_*` pipes tell who comes and goes.
+    async fn track(&self, visitor: &Visitor, name: &PipeName, event: &str) -> Result<(), StoreError> {
+        if name.kind() != PipeKind::Track {
+            return Ok(());
+        }
+        let user = visitor.user.map_or(0, UserId::number);
+        let uuid = serde_json::Value::from(&*visitor.uuid);
+        let text = format!("{{\"user_id\":{user},\"uuid\":{uuid}}}");
+        self.tell(Pipe::Named(visitor.tenant, name.clone()), event, text, Some(visitor.connection)).await
+    }
+
+    /// Publishes something the node itself has to say.
+    async fn tell(
+        &self,
+        pipe: Pipe,
+        event: &str,
+        text: String,
+        origin: Option<ConnectionId>,
+    ) -> Result<(), StoreError> {
+        let (Ok(event), Ok(message)) = (event.parse::<Event>(), Message::new(text, usize::MAX)) else {
+            return Ok(());
+        };
+        let id = MessageId::new();
+        let publish = Publish { pipe, id, event, message, user: None, origin, sender_listens: false };
+        self.store.publish(vec![publish]).await.map(drop)
+    }
+
+    /// Listens first and reads then: what comes in between is heard, and the session puts it behind what it reads.
+    async fn join(self: &Arc<Node>, visitor: &Visitor, user: UserId) -> Result<Page, StoreError> {
+        let log = Pipe::Log(visitor.tenant, user);
+        if self.store.listen(&log, visitor.ear).await?.listeners == 1 {
+            self.came(visitor.tenant, user).await?;
+        }
+        self.store.history(&log, Since::Untaken, PAGE).await
+    }
+
+    async fn came(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+        let was_away = self.presence().came((tenant, user));
+        if was_away {
+            self.say_status(tenant, user, "online").await?;
+        }
+        Ok(())
+    }
+
+    /// The last connection of a user has gone; after the grace that is said, unless the user is back.
+    fn went(self: &Arc<Node>, tenant: TenantId, user: UserId) {
+        let ticket = self.presence().went((tenant, user));
+        let node = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(node.config.presence_grace_seconds)).await;
+            let connections = node.store.listeners(&Pipe::Log(tenant, user)).await.unwrap_or(0);
+            let is_gone = node.presence().is_gone((tenant, user), ticket, connections);
+            if is_gone && let Err(error) = node.has_gone(tenant, user).await {
+                tracing::warn!("nobody was told that user {} of tenant {tenant} has gone: {error}", user.number());
+            }
+        });
+    }
+
+    async fn has_gone(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+        self.was_seen(tenant, user).await?;
+        self.say_status(tenant, user, "offline").await
+    }
+
+    pub(super) async fn was_seen(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+        let now = self.clock.now().seconds().to_string();
+        self.store.set_record(tenant, &Record::Seen(user), Some(now)).await.map(drop)
+    }
+
+    async fn say_status(&self, tenant: TenantId, user: UserId, status: &str) -> Result<(), StoreError> {
+        let Ok(name) = PipeName::for_publish(&format!("user_status_{}", user.number())) else { return Ok(()) };
+        self.tell(Pipe::Named(tenant, name), status, status.to_owned(), None).await
+    }
+
+    async fn users(&self, pipe: &Pipe) -> Vec<Present> {
+        let mut users = Vec::new();
+        let mut census = Some(Census::default());
+        while let Some(going_on) = census
+            && users.len() < USERS_MAX
+        {
+            let (page, next) = self.present(pipe, going_on, USERS_MAX - users.len()).await;
+            users.extend(page);
+            census = next;
+        }
+        users
+    }
+}

@@ -1,0 +1,113 @@
+//! A browser reads what a pipe keeps: a history it asks for, and at login its own log. Both go out page by page, the
+//! next when the last has been sent: a long reading is not slowness.
+
+use bytes::Bytes;
+
+use super::{Next, Session, Surroundings, Waits};
+use crate::frame;
+use crate::history::Joined;
+use crate::node::{Ask, Page, Since, StoreError};
+use crate::pipe::{HISTORY_LENGTH_MAX, Pipe, PipeName};
+use crate::user::UserId;
+
+/// Something that is being read, and how far.
+pub(super) struct Reading {
+    pipe: Pipe,
+    /// Of the last message that was read; 0 before the first.
+    index: u64,
+}
+
+impl Session {
+    /// The newest messages a pipe keeps, oldest first.
+    pub(super) fn read_history(&mut self, name: PipeName, around: &mut Surroundings<'_>) -> Next {
+        if !self.may_read(&name) {
+            return self.refuse("The history of private pipes is for who is logged in", around);
+        }
+        let pipe = Pipe::Named(self.tenant, name);
+        let ask = Ask::Read { pipe: pipe.clone(), since: Since::Newest(usize::from(HISTORY_LENGTH_MAX)) };
+        self.wait(Waits::Page(Reading { pipe, index: 0 }), ask)
+    }
+
+    /// The user's log is held, listened to, and read; what has arrived meanwhile comes behind what was read.
+    pub(super) fn join_log(&mut self, user: UserId, around: &mut Surroundings<'_>) -> Next {
+        let pipe = Pipe::Log(self.tenant, user);
+        let subscription = around.hub.subscribe(self.id.slot, &pipe);
+        around.hub.hold(subscription);
+        self.log = Some(subscription);
+        let ask = Ask::Join { visitor: self.visitor(), user };
+        self.wait(Waits::Page(Reading { pipe, index: 0 }), ask)
+    }
+
+    /// A page has been read.
+    pub(super) fn page(
+        &mut self,
+        mut reading: Reading,
+        page: Result<Page, StoreError>,
+        around: &mut Surroundings<'_>,
+    ) -> Next {
+        let is_log = matches!(reading.pipe, Pipe::Log(..));
+        let page = match page {
+            Ok(page) => page,
+            // Without its log a user would miss messages and not know.
+            Err(error) if is_log => {
+                tracing::warn!("a browser is sent away: {error}");
+                return Next::CLOSE;
+            }
+            Err(error) => return self.refuse(&format!("Try again: {error}"), around),
+        };
+        let encode: fn(&_) -> Bytes = if is_log { frame::of_queued } else { frame::of_history };
+        let mut frames: Vec<Bytes> = page.messages.iter().map(|delivery| encode(delivery)).collect();
+        if let Some(last) = page.messages.last() {
+            reading.index = last.position.index;
+            if is_log {
+                frames.push(frame::receipt_request(reading.index));
+            }
+            // One piece: only what waits behind it counts as slowness.
+            around.outboxes.push(self.id.slot, Bytes::from(frames.concat()));
+        }
+        if page.more {
+            around.outboxes.tell_when_empty(self.id.slot);
+            self.waits_for = Some(Waits::Room(reading));
+            return Next::NOTHING;
+        }
+        if is_log { self.go_live(reading, around) } else { Next::NOTHING }
+    }
+
+    fn go_live(&mut self, reading: Reading, around: &mut Surroundings<'_>) -> Next {
+        let Some(log) = self.log else { return Next::NOTHING };
+        match around.hub.join(log, reading.index) {
+            Joined::Live(arrivals) => {
+                for delivery in &arrivals {
+                    around.outboxes.push(self.id.slot, frame::of_delivery(delivery));
+                }
+                if let Some(last) = arrivals.last() {
+                    around.outboxes.push(self.id.slot, frame::receipt_request(last.position.index));
+                }
+                Next::NOTHING
+            }
+            Joined::ReadOn => self.read_on(reading),
+        }
+    }
+
+    /// All that was read has been sent.
+    pub fn emptied(&mut self) -> Next {
+        match self.waits_for.take() {
+            Some(Waits::Room(reading)) => self.read_on(reading),
+            waits_for => {
+                self.waits_for = waits_for;
+                Next::NOTHING
+            }
+        }
+    }
+
+    fn read_on(&mut self, reading: Reading) -> Next {
+        let ask = Ask::Read { pipe: reading.pipe.clone(), since: Since::After(reading.index) };
+        self.wait(Waits::Page(reading), ask)
+    }
+
+    /// A pong came back. With an index in it, it says that so much of the user's log has arrived on this device.
+    pub fn ponged(&self, payload: &[u8]) -> Option<Ask> {
+        let index = u64::from_be_bytes(payload.try_into().ok()?);
+        self.user.map(|user| Ask::Take { log: Pipe::Log(self.tenant, user), index })
+    }
+}

@@ -1,0 +1,69 @@
+//! A browser says which pipes it wants.
+
+use std::collections::HashSet;
+
+use super::{Next, Session, Surroundings, Waits};
+use crate::frame;
+use crate::node::Ask;
+use crate::pipe::{NameError, Pipe, PipeKind, PipeName};
+
+impl Session {
+    /// From now on exactly these, as far as they are allowed. What stays is not touched.
+    pub(super) fn replace_subscriptions(
+        &mut self,
+        names: Vec<PipeName>,
+        refused: Vec<(String, NameError)>,
+        around: &mut Surroundings<'_>,
+    ) -> Next {
+        for (name, error) in refused {
+            let text = format!("Not subscribed to {name}, which {error}");
+            around.outboxes.push(self.id.slot, frame::subscription_error(400, &text, around.now));
+        }
+        let allowed = self.allowed(names, around);
+        let mut leave = Vec::new();
+        self.subscriptions.retain(|subscription| {
+            let stays = allowed.binary_search(around.hub.pipe(*subscription)).is_ok();
+            if !stays {
+                leave.push(around.hub.unsubscribe(*subscription));
+            }
+            stays
+        });
+        let had: HashSet<&Pipe> =
+            self.subscriptions.iter().map(|subscription| around.hub.pipe(*subscription)).collect();
+        let take: Vec<Pipe> = allowed.into_iter().filter(|pipe| !had.contains(pipe)).collect();
+        self.subscriptions.reserve_exact(take.len());
+        for pipe in &take {
+            self.subscriptions.push(around.hub.subscribe(self.id.slot, pipe));
+        }
+        if take.is_empty() && leave.is_empty() {
+            return Next::NOTHING;
+        }
+        let visitor = self.visitor();
+        self.wait(Waits::Listening, Ask::Listen { visitor, take, leave })
+    }
+
+    /// The pipes this browser may subscribe to, sorted as the names are; it is told of the others.
+    fn allowed(&self, mut names: Vec<PipeName>, around: &mut Surroundings<'_>) -> Vec<Pipe> {
+        names.retain(|name| {
+            let is_allowed = self.may_read(name);
+            if !is_allowed {
+                let text = format!("Not subscribed to {name}: private pipes need a login");
+                around.outboxes.push(self.id.slot, frame::subscription_error(403, &text, around.now));
+            }
+            is_allowed
+        });
+        if names.len() > around.subscriptions_max {
+            let (most, asked) = (around.subscriptions_max, names.len());
+            let text =
+                format!("Subscribed to {most} of {asked} pipes: a connection has at most subscriptions_max = {most}");
+            around.outboxes.push(self.id.slot, frame::subscription_error(429, &text, around.now));
+            names.truncate(most);
+        }
+        names.into_iter().map(|name| Pipe::Named(self.tenant, name)).collect()
+    }
+
+    /// `private_*` pipes are for who is logged in: to hear and to look up.
+    pub(super) fn may_read(&self, name: &PipeName) -> bool {
+        name.kind() != PipeKind::Private || self.user.is_some()
+    }
+}
