@@ -14,11 +14,11 @@ INSERT = "INSERT INTO pipes_messages (name, event, message) VALUES (%s, %s, %s)"
 SELECT = "SELECT message FROM pipes_messages WHERE name = %s"
 
 
-def check(style, kept):
+def check(style, kept, expected=PAYLOADS):
     """Prints a line a payload; ends the program when one is not what was published."""
-    if len(kept) != len(PAYLOADS):
-        sys.exit(f"{style}: {len(PAYLOADS)} were published, {len(kept)} are kept")
-    for name, published, text in zip(NAMES, PAYLOADS, kept):
-        if text != published:
-            sys.exit(f"{style}: {name}: {published[:200]!r} became {text[:200]!r}")
+    if len(kept) != len(expected):
+        sys.exit(f"{style}: {len(expected)} were published, {len(kept)} are kept")
+    for name, wanted, text in zip(NAMES, expected, kept):
+        if text != wanted:
+            sys.exit(f"{style}: {name}: {wanted[:200]!r} became {text[:200]!r}")
         print(f"ok {style}: {name}")

@@ -22,14 +22,14 @@ def run(*flags, statements=None):
 
 def escaped(text):
     """With backslashes, as mysql_real_escape_string does it."""
-    for plain, pair in [("\\", "\\\\"), ("'", "\\'"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")]:
-        text = text.replace(plain, pair)
-    return f"'{text}'"
+    pairs = {"\\": "\\\\", "'": "\\'", '"': '\\"', "\n": "\\n", "\r": "\\r", "\0": "\\0", "\x1a": "\\Z"}
+    return "'" + text.translate(str.maketrans(pairs)) + "'"
 
 
 def doubled(text):
-    """As little as is needed: the command drops a CR before a line break."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''").replace("\r", "\\r") + "'"
+    """As little as is needed: the command drops a CR before a line break, and every NUL."""
+    pairs = {"\\": "\\\\", "'": "''", "\r": "\\r", "\0": "\\0"}
+    return "'" + text.translate(str.maketrans(pairs)) + "'"
 
 
 def insert(pipe, literals):
