@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Once;
 
+/// Far longer than any program here takes, even one that fetches packages.
+const DEADLINE_SECONDS: &str = "600";
+
 /// The directory that holds `Cargo.toml`.
 pub fn project() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -34,14 +37,18 @@ pub fn python() -> String {
 /// It is not there, or it failed; the message has everything it said.
 pub fn run(command: &[&str], arguments: &[&str], directory: &Path) -> String {
     let name = command.join(" ");
-    let Output { status, stdout, stderr } = Command::new(command[0])
-        .args(&command[1..])
+    let Output { status, stdout, stderr } = Command::new("timeout")
+        .arg(DEADLINE_SECONDS)
+        .args(command)
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|error| panic!("{name}: {error}; tests/clients/install says what is missing"));
+        .expect("timeout, of coreutils, is everywhere");
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{name}: {status}\n{stdout}\n{stderr}");
+    assert!(
+        status.success(),
+        "{name}: {status}; tests/clients/install says whether something is missing\n{stdout}\n{stderr}"
+    );
     stdout.into_owned()
 }
