@@ -5,6 +5,8 @@
 #[allow(dead_code)]
 #[path = "world/browser.rs"]
 mod browser;
+#[path = "world/clients.rs"]
+mod clients;
 #[path = "world/node.rs"]
 mod node;
 
@@ -58,6 +60,19 @@ fn the_first_lines_say_what_listens_where() {
     let page = String::from_utf8(page.rest()).unwrap();
     is_there(&page, &["HTTP/1.1 200 OK\r\n", &sql.port().to_string(), &kept.display().to_string()]);
     assert!(!page.contains(&node.password), "the page shows the password");
+}
+
+#[test]
+fn the_first_lines_hold_a_line_to_paste() {
+    let homes = [&["--data-dir", "my data, it's here"][..], &["--memory"], &["--password-file", "secret"]];
+    for flags in homes {
+        let home = Home::new(flags);
+        std::fs::write(home.path().join("secret"), "pass word").unwrap();
+        let node = home.start();
+        let (_, pasted) = node.first_lines[1].split_once("try: ").unwrap();
+        let pasted = format!("{pasted} --batch -N -e 'SELECT USER()'");
+        assert_eq!(clients::run(&["sh", "-c", &pasted], &[], node.home.path()).trim(), "root@127.0.0.1", "{pasted}");
+    }
 }
 
 #[tokio::test]
