@@ -6,7 +6,7 @@
 //!   - the names of the columns with ` | ` between them, the rows in the same way, and `-- 1 row`,
 //!   - `-- ERROR 12 (HY000): text`.
 //! * `NULL` is NULL, and a line break in a value is `\n`.
-//! * `<uuid>` stands for any UUID, `<number>` for any digits, `<any>` for anything up to the next column.
+//! * `<uuid>` stands for any UUID, `<number>` for any digits, `<word>` for anything without blanks.
 //!
 //! `mysql --force --table < sql/pipes_messages.sql` runs one against a server. When an answer differs, the test
 //! prints the conversation as it went.
@@ -191,7 +191,7 @@ fn fits(wanted: &str, went: &str) -> bool {
     let placeholders: [Part; 3] = [
         ("<uuid>", |letter| letter.is_ascii_hexdigit() || letter == '-'),
         ("<number>", |letter| letter.is_ascii_digit()),
-        ("<any>", |letter| letter != '|'),
+        ("<word>", |letter| !letter.is_whitespace()),
     ];
     for (placeholder, takes) in placeholders {
         if let Some(rest) = rest.strip_prefix(placeholder) {

@@ -58,10 +58,10 @@ pub(super) fn write(out: &mut BytesMut, connection_id: u32, salt: &Salt, capabil
     out.put_u8(0);
 }
 
-/// Asks the client to prove itself again, for the same salt, with `mysql_native_password`.
-pub(super) fn write_auth_switch(out: &mut BytesMut, salt: &Salt) {
+/// Asks the client to prove itself again, for the same salt, by this plugin.
+pub(super) fn write_auth_switch(out: &mut BytesMut, plugin: &str, salt: &Salt) {
     out.put_u8(0xFE);
-    out.put_slice(NATIVE.as_bytes());
+    out.put_slice(plugin.as_bytes());
     out.put_u8(0);
     out.put_slice(&salt.0);
     out.put_u8(0);
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn the_switch_names_plugin_and_salt() {
         let mut out = BytesMut::new();
-        write_auth_switch(&mut out, &Salt(*b"abcdefghijklmnopqrst"));
+        write_auth_switch(&mut out, NATIVE, &Salt(*b"abcdefghijklmnopqrst"));
         assert_eq!(&out[..], b"\xfemysql_native_password\0abcdefghijklmnopqrst\0");
     }
 }

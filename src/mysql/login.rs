@@ -55,8 +55,8 @@ pub(super) struct Admitted {
 enum Verdict {
     Right(Plugin),
     Wrong,
-    /// There is no proof to judge yet.
-    AskNative,
+    /// There is no proof to judge yet: the client is asked for one by this plugin.
+    Ask(Plugin),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,10 +132,10 @@ impl Door {
         let password = self.node.config().password.as_str();
         let mut has_proof = !login.proof.is_empty();
         let mut verdict = judge(&login, &self.salt, password);
-        if verdict == Verdict::AskNative {
-            let proof = self.ask_native(stream).await?;
+        if let Verdict::Ask(plugin) = verdict {
+            let proof = self.ask(stream, plugin).await?;
             has_proof = !proof.is_empty();
-            verdict = judge_native(&proof, &self.salt, password);
+            verdict = plugin.judge(&proof, &self.salt, password);
         }
         // The proof has been judged by now, whoever the user says it is: both mistakes take the same time.
         let (Verdict::Right(plugin), Some(tenant)) = (verdict, tenant(&login.user)) else {
@@ -159,8 +159,8 @@ impl Door {
         Ok(Admitted { user: login.user, caller: Some(caller), capabilities, collation, info })
     }
 
-    async fn ask_native(&self, stream: &mut Stream) -> Result<Vec<u8>, Failure> {
-        stream.replies.packet(|out| write_auth_switch(out, &self.salt));
+    async fn ask(&self, stream: &mut Stream, plugin: Plugin) -> Result<Vec<u8>, Failure> {
+        stream.replies.packet(|out| write_auth_switch(out, plugin.name(), &self.salt));
         stream.flush().await?;
         let packet = stream.packet().await?;
         in_order(&packet, stream)?;
@@ -184,24 +184,33 @@ impl Admitted {
 }
 
 fn judge(login: &LoginPacket, salt: &Salt, password: &str) -> Verdict {
+    let can_be_asked = login.capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH);
     match (login.plugin.as_deref().unwrap_or(NATIVE), login.proof.len()) {
-        (NATIVE, NATIVE_PROOF_BYTES) => judge_native(&login.proof, salt, password),
-        (CACHING_SHA2, CACHING_SHA2_PROOF_BYTES) if caching_sha2_proves(&login.proof, password, salt) => {
-            right(Plugin::CachingSha2, password)
-        }
-        (CACHING_SHA2, CACHING_SHA2_PROOF_BYTES) => Verdict::Wrong,
-        _ if login.capabilities.contains(CapabilityFlags::CLIENT_PLUGIN_AUTH) => Verdict::AskNative,
-        _ => judge_native(&login.proof, salt, password),
+        (NATIVE, NATIVE_PROOF_BYTES) => Plugin::Native.judge(&login.proof, salt, password),
+        (CACHING_SHA2, CACHING_SHA2_PROOF_BYTES) => Plugin::CachingSha2.judge(&login.proof, salt, password),
+        // MySQL 9's library has no other plugin, and wants to be asked for this one when the greeting named another.
+        (CACHING_SHA2, 0) if can_be_asked => Verdict::Ask(Plugin::CachingSha2),
+        _ if can_be_asked => Verdict::Ask(Plugin::Native),
+        _ => Plugin::Native.judge(&login.proof, salt, password),
     }
 }
 
-fn judge_native(proof: &[u8], salt: &Salt, password: &str) -> Verdict {
-    if native_proves(proof, password, salt) { right(Plugin::Native, password) } else { Verdict::Wrong }
-}
+impl Plugin {
+    fn name(self) -> &'static str {
+        match self {
+            Plugin::Native => NATIVE,
+            Plugin::CachingSha2 => CACHING_SHA2,
+        }
+    }
 
-/// Nobody proves anything by an empty password.
-fn right(plugin: Plugin, password: &str) -> Verdict {
-    if password.is_empty() { Verdict::Wrong } else { Verdict::Right(plugin) }
+    fn judge(self, proof: &[u8], salt: &Salt, password: &str) -> Verdict {
+        let proves = match self {
+            Plugin::Native => native_proves(proof, password, salt),
+            Plugin::CachingSha2 => caching_sha2_proves(proof, password, salt),
+        };
+        // Nobody proves anything by an empty password.
+        if proves && !password.is_empty() { Verdict::Right(self) } else { Verdict::Wrong }
+    }
 }
 
 /// `root` is tenant 0; the others are named by their numbers.
@@ -254,16 +263,16 @@ mod tests {
         assert_eq!(verdict(None, native("Secret"), none), Verdict::Wrong);
         assert_eq!(verdict(Some(NATIVE), native("Secret"), plugins), Verdict::Wrong);
         assert_eq!(verdict(Some(CACHING_SHA2), vec![0; 32], plugins), Verdict::Wrong);
-        assert_eq!(verdict(Some(CACHING_SHA2), vec![], plugins), Verdict::AskNative);
-        assert_eq!(verdict(Some(NATIVE), vec![], plugins), Verdict::AskNative);
-        assert_eq!(verdict(Some("sha256_password"), native("secret"), plugins), Verdict::AskNative);
+        assert_eq!(verdict(Some(CACHING_SHA2), vec![], plugins), Verdict::Ask(Plugin::CachingSha2));
+        assert_eq!(verdict(Some(NATIVE), vec![], plugins), Verdict::Ask(Plugin::Native));
+        assert_eq!(verdict(Some("sha256_password"), native("secret"), plugins), Verdict::Ask(Plugin::Native));
         assert_eq!(verdict(None, vec![], none), Verdict::Wrong);
     }
 
     #[test]
     fn an_empty_password_opens_nothing() {
-        assert_eq!(judge_native(&native(""), &SALT, ""), Verdict::Wrong);
-        assert_eq!(judge_native(&[], &SALT, ""), Verdict::Wrong);
+        assert_eq!(Plugin::Native.judge(&native(""), &SALT, ""), Verdict::Wrong);
+        assert_eq!(Plugin::Native.judge(&[], &SALT, ""), Verdict::Wrong);
     }
 
     #[test]

@@ -36,6 +36,7 @@ impl Identity {
             (None, Some(directory)) => {
                 let (chain, key) = (directory.join(CERTIFICATE_FILE), directory.join(KEY_FILE));
                 if !(chain.exists() && key.exists()) {
+                    owners_directory(directory).map_err(|error| about("the directory", directory, &error))?;
                     let (chain_pem, key_pem) = make()?;
                     write(&key, &key_pem)?;
                     write(&chain, &chain_pem)?;
@@ -125,6 +126,14 @@ fn write(file: &Path, pem: &str) -> io::Result<()> {
     written.map_err(|error| io::Error::other(format!("{} cannot be written: {error}", file.display())))
 }
 
+fn owners_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
 fn owners_own(file: &Path) -> io::Result<fs::File> {
     if file.exists() {
         fs::remove_file(file)?;
@@ -156,19 +165,20 @@ mod tests {
     #[test]
     fn a_made_certificate_is_kept_and_its_key_is_private() {
         let directory = tempfile::tempdir().expect("there is room");
-        let of_directory = config(None, Some(directory.path().to_owned()));
+        let directory = directory.path().join("not/yet/there");
+        let of_directory = config(None, Some(directory.clone()));
         let first = Identity::open(&of_directory).expect("it is made");
         let second = Identity::open(&of_directory).expect("it is found");
         assert_eq!(first.fingerprint(), second.fingerprint());
         assert!(first.is_self_made() && second.is_self_made());
-        let key = directory.path().join(KEY_FILE);
+        let key = directory.join(KEY_FILE);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = fs::metadata(&key).expect("it is there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        let named = config(Some((directory.path().join(CERTIFICATE_FILE), key)), None);
+        let named = config(Some((directory.join(CERTIFICATE_FILE), key)), None);
         let named = Identity::open(&named).expect("they are there");
         assert_eq!(named.fingerprint(), first.fingerprint());
         assert!(!named.is_self_made());

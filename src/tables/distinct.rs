@@ -3,12 +3,10 @@
 use std::collections::HashSet;
 
 use super::errors::conditions;
+use super::sort::SORT_BYTES_MAX;
 use super::table::ROWS_MAX;
 use super::value::text_of;
 use super::{SqlError, Value};
-
-/// Most bytes of the rows one statement remembers.
-const SEEN_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 
 /// The rows that have been there.
 #[derive(Default)]
@@ -26,9 +24,9 @@ impl Seen {
         if is_new {
             self.bytes += bytes;
         }
-        if self.rows.len() > ROWS_MAX || self.bytes > SEEN_BYTES_MAX {
+        if self.rows.len() > ROWS_MAX || self.bytes > SORT_BYTES_MAX {
             return Err(conditions(format!(
-                "SELECT DISTINCT tells at most {ROWS_MAX} rows of {SEEN_BYTES_MAX} bytes apart: ask for fewer with WHERE"
+                "SELECT DISTINCT tells at most {ROWS_MAX} rows of {SORT_BYTES_MAX} bytes apart: ask for fewer with WHERE"
             )));
         }
         Ok(is_new)

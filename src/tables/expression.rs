@@ -318,3 +318,136 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Value {
         _ => Value::Real(left % right),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cometql::{Dialect, Item, Statement, prepare};
+    use crate::tables::{ColumnKind, Login};
+    use crate::user::TenantId;
+
+    fn context(parameters: &[Value]) -> Context {
+        let login = Login {
+            connection_id: 7,
+            user: "1".to_owned(),
+            host: "localhost".to_owned(),
+            tenant: TenantId(1),
+            database: None,
+        };
+        Context {
+            session: Arc::new(Session::new(&login)),
+            parameters: parameters.into(),
+            now: UnixMillis(0),
+            message_bytes_max: 1_024,
+            known: Vec::new(),
+        }
+    }
+
+    fn expression(text: &str) -> Expression {
+        let statement = prepare(&format!("SELECT {text}"), Dialect::default()).map(|(statement, _)| statement);
+        match statement {
+            Ok(Statement::Select(mut select)) => match select.items.pop() {
+                Some(Item::One { expression, .. }) => expression,
+                other => panic!("{text}: {other:?}"),
+            },
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    /// A row of `name` 'Chat', `index` 5, `note` NULL, and `kind` 'Table' that compares in any case.
+    fn scope() -> Scope {
+        let heading = |name, kind, any_case| Heading { any_case, ..Heading::listed(name, kind) };
+        let headings = vec![
+            heading("name", ColumnKind::ShortText, false),
+            heading("index", ColumnKind::Integer, false),
+            heading("note", ColumnKind::ShortText, false),
+            heading("kind", ColumnKind::ShortText, true),
+        ];
+        Scope { table: "things".to_owned(), alias: Some("t".to_owned()), headings, any_column: false }
+    }
+
+    fn value(text: &str) -> Result<Value, SqlError> {
+        let row = [Value::Text("Chat".into()), Value::Integer(5), Value::Null, Value::Text("Table".into())];
+        let (scope, expression) = (scope(), expression(text));
+        scope.check(&expression)?;
+        let context = context(&[Value::Integer(5), Value::Text("Chat".into())]);
+        Evaluator { context: &context, scope: &scope, row: &row }.value(&expression)
+    }
+
+    #[test]
+    fn conditions_are_true_false_or_unknown_as_in_mysql() {
+        let cases = [
+            ("name = 'Chat'", Some(true)),
+            ("name = 'chat'", Some(false)),
+            ("kind = 'TABLE'", Some(true)),
+            ("'chat' = 'CHAT'", Some(true)),
+            ("name = Chat", Some(true)),
+            ("name IN (nothing, Chat)", Some(true)),
+            ("t.name = ?  ", Some(false)),
+            ("things.`index` = '5'", Some(true)),
+            ("`index` = '5x'", Some(true)),
+            ("`index` <> 5.5", Some(true)),
+            ("name = 0", Some(true)),
+            ("note = NULL", None),
+            ("note <=> NULL", Some(true)),
+            ("note IS NULL", Some(true)),
+            ("name IS NOT NULL", Some(true)),
+            ("note <> 'x'", None),
+            ("note = 'x' OR name = 'Chat'", Some(true)),
+            ("note = 'x' AND name = 'x'", Some(false)),
+            ("note = 'x' AND name = 'Chat'", None),
+            ("NOT note = 'x'", None),
+            ("NOT name = 'x'", Some(true)),
+            ("`index` IN (1, 5)", Some(true)),
+            ("`index` IN (1, NULL)", None),
+            ("`index` IN (5, NULL)", Some(true)),
+            ("`index` NOT IN (1, NULL)", None),
+            ("`index` NOT IN (1, 2)", Some(true)),
+            ("note IN (1)", None),
+            ("`index` BETWEEN 5 AND 6", Some(true)),
+            ("`index` BETWEEN NULL AND 4", Some(false)),
+            ("`index` BETWEEN NULL AND 6", None),
+            ("`index` NOT BETWEEN 6 AND 7", Some(true)),
+            ("name LIKE 'C%'", Some(true)),
+            ("name LIKE 'c%'", Some(false)),
+            ("kind LIKE 't_ble'", Some(true)),
+            ("name NOT LIKE '%x%'", Some(true)),
+            ("note LIKE '%'", None),
+            ("'abc'", Some(false)),
+            ("'1abc'", Some(true)),
+            ("18446744073709551615 > -1", Some(true)),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(value(text).map(|value| truth(&value)), Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn arithmetic_is_whole_where_its_numbers_are() {
+        let cases = [
+            ("`index` + 1", Value::Integer(6)),
+            ("`index` * -2", Value::Integer(-10)),
+            ("`index` % 3", Value::Integer(2)),
+            ("`index` % 0", Value::Null),
+            ("`index` / 2", Value::Real(2.5)),
+            ("`index` / 0", Value::Null),
+            ("'5' + 1", Value::Real(6.0)),
+            ("note + 1", Value::Null),
+            ("9223372036854775807 + 1", Value::Unsigned(9_223_372_036_854_775_808)),
+            ("-`index`", Value::Integer(-5)),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(value(text), Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error_that_names_it() {
+        let cases = [("size", 14), ("x.name", 14), ("size = 1", 14), ("name <> chat", 14), ("no_such(1)", 1305)];
+        for (text, code) in cases {
+            assert_eq!(value(text).map_err(|error| error.code), Err(code), "{text}");
+        }
+        let missing = Evaluator { context: &context(&[]), scope: &Scope::nothing(), row: &[] }.value(&expression("?"));
+        assert_eq!(missing.map_err(|error| error.code), Err(1210));
+    }
+}

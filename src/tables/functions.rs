@@ -13,26 +13,11 @@ pub(super) fn is_aggregate(function: &str) -> bool {
 }
 
 pub(super) fn call(function: &str, arguments: &[Value], context: &Context) -> Result<Value, SqlError> {
-    let session = &context.session;
+    if let Some(value) = of_session(function, arguments, context) {
+        return Ok(value);
+    }
     let text = |text: &str| Value::Text(text.to_owned());
     Ok(match (function, arguments) {
-        ("version", []) => text(SERVER_VERSION),
-        ("database" | "schema", []) => session.database.as_deref().map_or(Value::Null, text),
-        ("user" | "session_user" | "system_user", []) => Value::Text(format!("{}@{}", session.user, session.host)),
-        ("current_user", []) => Value::Text(format!("{}@%", session.user)),
-        ("current_role", []) => text("NONE"),
-        ("connection_id", []) => Value::Unsigned(u64::from(session.connection_id)),
-        ("last_insert_id", []) => Value::Unsigned(session.last_insert_id),
-        ("row_count", []) => Value::Integer(session.row_count),
-        ("found_rows", []) => Value::Unsigned(session.found_rows),
-        ("now" | "current_timestamp" | "utc_timestamp" | "localtime" | "localtimestamp" | "sysdate", [] | [_]) => {
-            Value::Text(date_time(context.now.seconds()))
-        }
-        ("curdate" | "current_date" | "utc_date", []) => Value::Text(date_time(context.now.seconds())[..10].to_owned()),
-        ("curtime" | "current_time" | "utc_time", [] | [_]) => {
-            Value::Text(date_time(context.now.seconds())[11..].to_owned())
-        }
-        ("unix_timestamp", []) => Value::Integer(i64::try_from(context.now.seconds()).unwrap_or(i64::MAX)),
         // There is no other time zone than UTC here, and MySQL answers NULL for zones it does not know.
         ("convert_tz", [time, from, to]) => {
             if from == to {
@@ -75,6 +60,31 @@ pub(super) fn call(function: &str, arguments: &[Value], context: &Context) -> Re
             ));
         }
         _ => return Err(unknown(function, arguments.len())),
+    })
+}
+
+/// The functions that tell of the session and of the time; a time may name its digits, which are none here.
+fn of_session(function: &str, arguments: &[Value], context: &Context) -> Option<Value> {
+    let session = &context.session;
+    let text = |text: &str| Value::Text(text.to_owned());
+    let now = || date_time(context.now.seconds());
+    Some(match (function, arguments) {
+        ("version", []) => text(SERVER_VERSION),
+        ("database" | "schema", []) => session.database.as_deref().map_or(Value::Null, text),
+        ("user" | "session_user" | "system_user", []) => Value::Text(format!("{}@{}", session.user, session.host)),
+        ("current_user", []) => Value::Text(format!("{}@%", session.user)),
+        ("current_role", []) => text("NONE"),
+        ("connection_id", []) => Value::Unsigned(u64::from(session.connection_id)),
+        ("last_insert_id", []) => Value::Unsigned(session.last_insert_id),
+        ("row_count", []) => Value::Integer(session.row_count),
+        ("found_rows", []) => Value::Unsigned(session.found_rows),
+        ("now" | "current_timestamp" | "utc_timestamp" | "localtime" | "localtimestamp" | "sysdate", [] | [_]) => {
+            Value::Text(now())
+        }
+        ("curdate" | "current_date" | "utc_date", []) => now().split(' ').next().map_or(Value::Null, text),
+        ("curtime" | "current_time" | "utc_time", [] | [_]) => now().split(' ').nth(1).map_or(Value::Null, text),
+        ("unix_timestamp", []) => Value::Integer(i64::try_from(context.now.seconds()).unwrap_or(i64::MAX)),
+        _ => return None,
     })
 }
 

@@ -8,7 +8,7 @@ use super::walk::contains;
 use crate::cometql::{Expression, Operator};
 
 /// Most values of the key in one statement, as in the original.
-const KEYS_MAX: usize = 4_000;
+pub(super) const KEYS_MAX: usize = 4_000;
 
 /// The only values `key` can have in rows that `condition` wants, in the order they are written, each once;
 /// `None` when it can be any. Rows of these keys must still be held against the condition.
@@ -102,5 +102,86 @@ impl Search<'_> {
             keys.extend(text_of(&self.evaluator.value(item.borrow())?));
         }
         Ok(Some(keys))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::expression::{Context, Scope};
+    use super::super::session::Session;
+    use super::super::table::Heading;
+    use super::super::{ColumnKind, Login, Value};
+    use super::*;
+    use crate::clock::UnixMillis;
+    use crate::cometql::{Dialect, Statement, prepare};
+    use crate::user::TenantId;
+
+    fn in_condition<T>(text: &str, see: impl Fn(&Expression, &Evaluator<'_>) -> T) -> T {
+        let login = Login {
+            connection_id: 1,
+            user: "1".to_owned(),
+            host: "localhost".to_owned(),
+            tenant: TenantId(1),
+            database: None,
+        };
+        let context = Context {
+            session: Arc::new(Session::new(&login)),
+            parameters: [Value::Text("p".to_owned())].into(),
+            now: UnixMillis(0),
+            message_bytes_max: 0,
+            known: Vec::new(),
+        };
+        let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();
+        let scope = Scope { table: "t".to_owned(), alias: None, headings, any_column: false };
+        let statement = prepare(&format!("SELECT 1 FROM t WHERE {text}"), Dialect::default());
+        match statement.map(|(statement, _)| statement) {
+            Ok(Statement::Select(select)) => {
+                let condition = select.condition.expect("a condition");
+                see(&condition, &Evaluator { context: &context, scope: &scope, row: &[] })
+            }
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_condition_names_the_keys_it_can_be_true_of() {
+        let cases: [(&str, Option<&[&str]>); 14] = [
+            ("name = 'a'", Some(&["a"])),
+            ("'a' = t.NAME", Some(&["a"])),
+            ("name = a", Some(&["a"])),
+            ("name = 101", Some(&["101"])),
+            ("name = ?", Some(&["p"])),
+            ("name IN ('b', 'a', 'b', NULL)", Some(&["b", "a"])),
+            ("name = 'a' OR name IN ('b')", Some(&["a", "b"])),
+            ("event = 'e' AND (name = 'a' AND 1 = 1)", Some(&["a"])),
+            ("name = 'a' OR event = 'e'", None),
+            ("name <> 'a'", None),
+            ("NOT name = 'a'", None),
+            ("name NOT IN ('a')", None),
+            ("name LIKE 'a'", None),
+            ("name = event", None),
+        ];
+        for (text, wanted) in cases {
+            let keys = in_condition(text, |condition, evaluator| keys_of(Some(condition), "name", evaluator));
+            let wanted = wanted.map(|keys| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
+            assert_eq!(keys, Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_no_row_can_meet_is_seen_before_reading() {
+        let cases = [
+            ("1 = 0", true),
+            ("NULL", true),
+            ("name = 'a' AND 1 = 0", true),
+            ("1 = 1", false),
+            ("name = 'a' OR 1 = 0", false),
+            ("name <> name", false),
+        ];
+        for (text, never) in cases {
+            assert_eq!(in_condition(text, is_never), Ok(never), "{text}");
+        }
     }
 }

@@ -17,7 +17,7 @@ pub(super) async fn delete(domain: &Domain, delete: &Delete, context: Context) -
     }
     let Some(condition) = &delete.condition else {
         return Err(conditions(format!(
-            "Deleting without transferring the requested values of the primary key is not supported: \
+            "Selection without transferring the requested values of the primary key is not supported: \
              say which rows of `{}` with WHERE",
             table.name()
         )));

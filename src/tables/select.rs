@@ -54,7 +54,7 @@ pub(super) struct Wanted {
     condition: Option<Expression>,
     pub scope: Scope,
     pub context: Arc<Context>,
-    /// How many rows may still be read; `None` when the statement names its keys.
+    /// How many rows may still be read; `None` when the statement names its keys, or its rows by their ids.
     readable: Option<usize>,
     key: Option<&'static str>,
 }
@@ -74,7 +74,12 @@ impl Wanted {
             Some(key) if !never => keys_of(condition, key, &evaluator)?,
             _ => None,
         };
-        let readable = (key.is_some() && keys.is_none()).then_some(ROWS_MAX);
+        let primary = scope.headings.iter().find(|heading| heading.primary);
+        let named = match primary {
+            Some(primary) if keys.is_none() => keys_of(condition, &primary.name, &evaluator)?.is_some(),
+            _ => keys.is_some(),
+        };
+        let readable = (key.is_some() && !named).then_some(ROWS_MAX);
         let scan: Box<dyn Scan> = if never { Box::new(Listed(None)) } else { source.scan(domain, keys) };
         Ok(Wanted { scan, condition: condition.cloned(), scope, context: Arc::new(context), readable, key })
     }
@@ -85,6 +90,8 @@ impl Wanted {
 
     /// The next rows, perhaps none; `None` is the end.
     pub async fn next(&mut self) -> Result<Option<Vec<Row>>, SqlError> {
+        // A store in memory never waits: without this a long reading would keep its thread to itself.
+        tokio::task::yield_now().await;
         let Some(mut rows) = self.scan.next().await? else { return Ok(None) };
         if let Some(readable) = &mut self.readable {
             *readable = readable.checked_sub(rows.len()).ok_or_else(|| too_many_rows(self.key.unwrap_or_default()))?;

@@ -19,6 +19,7 @@ pub(super) struct Session {
     pub last_insert_id: u64,
     /// ROW_COUNT(): rows changed by the last statement, -1 when it was one that reads.
     pub row_count: i64,
+    /// FOUND_ROWS(): rows of the last answer, of one that is read page by page those of its first page.
     pub found_rows: u64,
     /// Variables that have been set and have no effect but being read back. As many as there are names in
     /// the table of variables, at most.

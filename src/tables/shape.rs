@@ -11,7 +11,7 @@ use super::{Column, ColumnKind, SqlError, Value};
 use crate::cometql::{Expression, Item, Operator, Order, Select};
 
 /// Most columns of one answer, MySQL's own limit.
-const COLUMNS_MAX: usize = 4_096;
+pub(super) const COLUMNS_MAX: usize = 4_096;
 
 /// Where a value of an answer comes from.
 #[derive(Clone)]

@@ -10,8 +10,8 @@ use super::value::sort_order;
 use super::{SqlError, Value};
 use crate::cometql::{Order, Select};
 
-/// Most bytes of the rows one statement sorts.
-const SORT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Most bytes of the rows one statement sorts, or tells apart for DISTINCT.
+pub(super) const SORT_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 
 /// The whole answer of a SELECT with ORDER BY, before LIMIT.
 pub(super) async fn sorted(wanted: Wanted, select: &Select, shape: &Shape) -> Result<Vec<Vec<Value>>, SqlError> {

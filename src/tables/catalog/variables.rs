@@ -1,7 +1,10 @@
 //! The variables: one table of names and values behind `@@name`, SHOW VARIABLES and SET.
 
 use super::super::expression::Context;
+use super::super::keys::KEYS_MAX;
 use super::super::session::{CometStrings, Session};
+use super::super::shape::COLUMNS_MAX;
+use super::super::sort::SORT_BYTES_MAX;
 use super::super::table::ROWS_MAX;
 use super::super::value::{fitted, number_of, text_of};
 use super::super::{ColumnKind, SqlError, Value};
@@ -38,7 +41,7 @@ const fn settable(name: &'static str, value: Given) -> Variable {
 use Given::{Large, Live, Null, Number, Switch, Text};
 
 /// By name. The values are those of a MySQL 8 whose clients need nothing of it.
-static VARIABLES: [Variable; 93] = [
+static VARIABLES: [Variable; 96] = [
     settable("auto_increment_increment", Number(1)),
     settable("auto_increment_offset", Number(1)),
     fixed("autocommit", Live(ColumnKind::Integer, |context| Value::Integer(i64::from(context.session.autocommit)))),
@@ -55,6 +58,7 @@ static VARIABLES: [Variable; 93] = [
     settable("collation_connection", Text("utf8mb4_general_ci")),
     settable("collation_database", Text("utf8mb4_general_ci")),
     settable("collation_server", Text("utf8mb4_general_ci")),
+    fixed("columns_max", Number(COLUMNS_MAX as i64)),
     fixed(
         "comet_strings",
         Live(ColumnKind::ShortText, |context| Value::Text(comet_strings(&context.session).to_owned())),
@@ -78,6 +82,7 @@ static VARIABLES: [Variable; 93] = [
     fixed("innodb_version", Text(SERVER_VERSION)),
     settable("innodb_lock_wait_timeout", Number(50)),
     settable("interactive_timeout", Number(28_800)),
+    fixed("key_values_max", Number(KEYS_MAX as i64)),
     settable("lc_messages", Text("en_US")),
     settable("lc_time_names", Text("en_US")),
     fixed("license", Text("MIT OR Apache-2.0")),
@@ -119,6 +124,7 @@ static VARIABLES: [Variable; 93] = [
     settable("session_track_system_variables", Text("")),
     fixed("skip_networking", Switch(false)),
     fixed("socket", Null),
+    fixed("sort_bytes_max", Number(SORT_BYTES_MAX as i64)),
     settable("sql_auto_is_null", Switch(false)),
     settable("sql_big_selects", Switch(true)),
     settable("sql_mode", Text("STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION")),
