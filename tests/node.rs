@@ -10,7 +10,7 @@ mod clients;
 #[path = "world/node.rs"]
 mod node;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 use node::{End, Home, Node};
 use rustix::process::Signal;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 async fn connect(address: SocketAddr, password: &str) -> mysql_async::Result<Conn> {
     let options = OptsBuilder::default().ip_or_hostname(address.ip().to_string()).tcp_port(address.port());
@@ -210,52 +210,60 @@ async fn in_memory_nothing_is_left_on_disk() {
 struct Told {
     /// Texts with an OK, in the order in which their connection sent them; one list a connection.
     acknowledged: [Vec<Vec<String>>; PIPES.len()],
-    /// Texts that were on their way when the node was killed.
-    unknown: HashSet<String>,
+    /// The texts of each statement that was on its way when the node was gone.
+    unknown: Vec<Vec<String>>,
 }
 
 const PIPES: [&str; 3] = ["first", "second", "third"];
 const ROUNDS: usize = 4;
 const CONNECTIONS: usize = 4;
-/// A round's node is killed when so many statements were acknowledged, or soon after.
+/// A round's node is killed, that of the last is stopped, when so many statements were acknowledged, or soon after.
 const ACKNOWLEDGED_PER_ROUND: RangeInclusive<usize> = 60..=120;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_outlives_a_kill() {
+async fn what_was_acknowledged_outlives_a_kill_and_a_stop() {
     let mut random = Random::seeded();
-    let mut home = Home::new(&["--log", "warn"]);
+    let mut home = killed_once_set().await;
     let mut told = Told::default();
-    for round in 0..ROUNDS {
+    for round in 1..=ROUNDS {
         let node = home.start();
-        if round == 0 {
-            // Killed at once: settings are no less worth than messages.
-            let mut client = connect(node.sql, &node.password).await.unwrap();
-            for (pipe, length) in PIPES.into_iter().zip(998..) {
-                let set = "INSERT INTO pipes_settings (name, length) VALUES (?, ?)";
-                client.exec_drop(set, (pipe, length)).await.unwrap();
-            }
-            home = node.kill();
-            continue;
-        }
         let enough = random.within(ACKNOWLEDGED_PER_ROUND);
-        let (acknowledged, acknowledgements) = unbounded_channel();
-        let publishers: Vec<_> = (0..CONNECTIONS)
-            .map(|number| {
-                let name = format!("round {round}, connection {number}");
-                let random = Random(random.next());
-                tokio::spawn(publish_until_killed(node.sql, node.password.clone(), name, random, acknowledged.clone()))
-            })
-            .collect();
+        let (acknowledged, mut acknowledgements) = unbounded_channel();
+        let mut publishers = Vec::new();
+        for number in 0..CONNECTIONS {
+            let client = connect(node.sql, &node.password).await.unwrap();
+            let name = format!("round {round}, connection {number}");
+            let random = Random(random.next());
+            publishers.push(tokio::spawn(publish_until_it_is_gone(client, name, random, acknowledged.clone())));
+        }
         drop(acknowledged);
-        home = wait_and_kill(node, enough, acknowledgements).await;
+        for _ in 0..enough {
+            acknowledgements.recv().await.expect("the publishers go on until the node is gone");
+        }
+        home = if round == ROUNDS { stopped(node) } else { node.kill() };
         for publisher in publishers {
             let (lists, unknown) = publisher.await.unwrap();
             for (all, list) in told.acknowledged.iter_mut().zip(lists) {
                 all.push(list);
             }
-            told.unknown.extend(unknown);
+            told.unknown.push(unknown);
         }
     }
+    is_all_there(home, &told).await;
+}
+
+/// Killed at once: settings are worth no less than messages.
+async fn killed_once_set() -> Home {
+    let node = Node::start();
+    let mut client = connect(node.sql, &node.password).await.unwrap();
+    for (pipe, length) in PIPES.into_iter().zip(998..) {
+        let set = "INSERT INTO pipes_settings (name, length) VALUES (?, ?)";
+        client.exec_drop(set, (pipe, length)).await.unwrap();
+    }
+    node.kill()
+}
+
+async fn is_all_there(home: Home, told: &Told) {
     let node = home.start();
     let mut client = connect(node.sql, &node.password).await.unwrap();
     let settings: Vec<(String, u32)> = client.query("SELECT name, length FROM pipes_settings").await.unwrap();
@@ -267,8 +275,8 @@ async fn what_was_acknowledged_outlives_a_kill() {
     }
 }
 
-/// Every acknowledged text once, those of one connection in its order, and nothing that nobody sent.
-fn is_whole(kept: &[String], lists: &[Vec<String>], unknown: &HashSet<String>) {
+/// Every acknowledged text once, those of one connection in its order; of a statement without an OK all or nothing.
+fn is_whole(kept: &[String], lists: &[Vec<String>], unknown: &[Vec<String>]) {
     assert!(lists.iter().map(Vec::len).sum::<usize>() > 0, "this shows nothing");
     let mut places = HashMap::new();
     for (place, text) in kept.iter().enumerate() {
@@ -279,27 +287,27 @@ fn is_whole(kept: &[String], lists: &[Vec<String>], unknown: &HashSet<String>) {
             list.iter().map(|text| places.remove(text).unwrap_or_else(|| panic!("lost: {text}"))).collect();
         assert!(found.is_sorted(), "out of order: {list:?}");
     }
-    for text in places.keys() {
-        assert!(unknown.contains(*text), "nobody sent {text}");
+    for statement in unknown {
+        let found = statement.iter().filter(|text| places.remove(text).is_some()).count();
+        assert!(found == 0 || found == statement.len(), "a part of a statement: {statement:?}");
     }
+    assert!(places.is_empty(), "nobody sent {places:?}");
 }
 
-async fn wait_and_kill(node: Node, enough: usize, mut acknowledgements: UnboundedReceiver<()>) -> Home {
-    for _ in 0..enough {
-        acknowledgements.recv().await.expect("the publishers go on until the node is gone");
-    }
-    node.kill()
+/// A stop gives up nothing that was acknowledged either.
+fn stopped(node: Node) -> Home {
+    let (end, home) = node.stop(Signal::TERM);
+    assert_eq!((end.status.code(), end.stderr.as_str()), (Some(0), ""));
+    home
 }
 
 /// Publishes, one or three rows at a time; answers what was acknowledged for each pipe, and what may or may not be.
-async fn publish_until_killed(
-    address: SocketAddr,
-    password: String,
+async fn publish_until_it_is_gone(
+    mut client: Conn,
     name: String,
     mut random: Random,
     acknowledge: UnboundedSender<()>,
 ) -> ([Vec<String>; PIPES.len()], Vec<String>) {
-    let mut client = connect(address, &password).await.unwrap();
     let mut acknowledged: [Vec<String>; PIPES.len()] = Default::default();
     for number in 0.. {
         let pipe = random.within(0..=PIPES.len() - 1);
