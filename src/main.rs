@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ fn first_lines(settings: &Settings, sql_address: SocketAddr, address: SocketAddr
     };
     let (host, port) = (sql_address.ip(), sql_address.port());
     let shown = match password.place() {
-        Place::Generated(path) | Place::File(path) => format!("-p\"$(cat {})\"", path.display()),
+        Place::Generated(path) | Place::File(path) => format!("-p\"$(cat {})\"", as_shell_word(path)),
         Place::GeneratedInMemory => format!("-p{}", password.text()),
         Place::Configured(_) => "-p".to_owned(),
     };
@@ -143,6 +144,13 @@ fn first_lines(settings: &Settings, sql_address: SocketAddr, address: SocketAddr
         version = env!("CARGO_PKG_VERSION"),
         password = password.start_line(),
     )
+}
+
+/// As one word of a shell, so that the line can be pasted: in quotes when it is not plain.
+fn as_shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 async fn stop_signal() -> io::Result<()> {
