@@ -57,12 +57,7 @@ pub struct Settings {
 impl Settings {
     /// What the node needs, with the password that [`PasswordSource::resolve`] got.
     pub fn node(&self, password: &Password) -> node::Config {
-        node::Config {
-            password: password.text().to_owned(),
-            message_bytes_max: self.message_bytes_max,
-            presence_grace_seconds: 2,
-            tenants: Default::default(),
-        }
+        node::Config { message_bytes_max: self.message_bytes_max, ..node::Config::with_password(password.text()) }
     }
 }
 

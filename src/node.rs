@@ -40,6 +40,18 @@ pub struct Config {
     pub tenants: BTreeMap<TenantId, Tenant>,
 }
 
+impl Config {
+    /// The defaults, with this password.
+    pub fn with_password(password: impl Into<String>) -> Config {
+        Config {
+            password: password.into(),
+            message_bytes_max: 1024 * 1024,
+            presence_grace_seconds: 2,
+            tenants: BTreeMap::new(),
+        }
+    }
+}
+
 /// What is configured for one tenant.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tenant {

@@ -107,8 +107,8 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
         let pipe = Pipe::Named(TenantId::ROOT, PipeName::for_subscription(name).unwrap());
         store.listen(&pipe, EarId(0)).await.unwrap();
     }
-    let config = Config { password: "secret".to_owned(), message_bytes_max: 1_024 };
-    Node::new(store, clock, config, Arc::new(Status::new()))
+    let config = Config { message_bytes_max: 1_024, ..Config::with_password("secret") };
+    Node::new(store, clock, Vec::new(), config, Arc::new(Status::new()))
 }
 
 async fn answer(caller: &mut Caller, text: &str) -> Vec<String> {

@@ -31,8 +31,8 @@ async fn world() -> World {
     for tenant in [TenantId::ROOT, TenantId(5)] {
         store.listen(&Pipe::Named(tenant, PipeName::for_publish("chat").unwrap()), EarId(0)).await.unwrap();
     }
-    let config = Config { password: "secret".to_owned(), message_bytes_max: 1_024 * 1_024 };
-    World { node: Node::new(store, clock, config, Arc::new(Status::new())), ear }
+    let config = Config { message_bytes_max: 1_024 * 1_024, ..Config::with_password("secret") };
+    World { node: Node::new(store, clock, Vec::new(), config, Arc::new(Status::new())), ear }
 }
 
 impl World {

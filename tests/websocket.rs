@@ -60,8 +60,8 @@ fn world(config: ws::Config) -> World {
     let posts = Posts::new(&config).unwrap();
     let in_memory = embedded::Config { directory: None, history_bytes_max_per_pipe: 1024 * 1024 };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
-    let of_node = node::Config { password: "pw".into(), message_bytes_max: 8 * 1024 * 1024 };
-    let node = Node::new(store, clock.clone(), of_node, Arc::clone(&status));
+    let of_node = node::Config { presence_grace_seconds: 0, ..node::Config::with_password("pw") };
+    let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);

@@ -47,8 +47,8 @@ impl Server {
         let store = embedded::Config { directory: None, history_bytes_max_per_pipe: 1024 * 1024 };
         let clock = Arc::new(SystemClock);
         let store = embedded::open(&store, Vec::new(), clock.clone()).expect("memory needs no file");
-        let settings = node::Config { password: PASSWORD.into(), message_bytes_max: 1024 * 1024 };
-        let node = Node::new(store, clock, settings, Arc::new(Status::new()));
+        let settings = node::Config::with_password(PASSWORD);
+        let node = Node::new(store, clock, Vec::new(), settings, Arc::new(Status::new()));
         let identity = Identity::open(&config).expect("a certificate is made");
         let listener = runtime.block_on(mysql::bind(&config)).expect("port 0 is free");
         let address = listener.local_addr().expect("it is bound");

@@ -85,12 +85,18 @@ impl Browser {
         }
     }
 
-    /// The next frame.
+    /// The next frame that is not a ping; pings are answered, as browsers do by themselves.
     pub fn frame(&mut self) -> Frame {
-        self.frame_or_end().expect("the server closed the connection")
+        loop {
+            let frame = self.frame_or_end().expect("the server closed the connection");
+            if frame.first_byte != 0x89 {
+                return frame;
+            }
+            self.send_raw(&masked(0x8A, &frame.payload));
+        }
     }
 
-    /// The next frame, or none when the server has closed.
+    /// The next frame, a ping as well, or none when the server has closed.
     pub fn frame_or_end(&mut self) -> Option<Frame> {
         loop {
             if let Some((length, frame)) = parse(&self.received) {
