@@ -35,7 +35,8 @@ pub struct Live {
 
 #[derive(Default)]
 struct Stripe {
-    pipes: HashMap<Pipe, LivePipe>,
+    /// Boxed: a table that has just grown is half empty, and there may be a pipe for every user.
+    pipes: HashMap<Pipe, Box<LivePipe>>,
     /// Idle pipes are looked for when the stripe has grown to this.
     sweep_at: usize,
 }
@@ -255,7 +256,7 @@ impl Locked<'_> {
         if !stripe.pipes.contains_key(pipe) {
             stripe.sweep(now);
         }
-        let recall = || LivePipe::new(self.live.recall(pipe), now);
+        let recall = || Box::new(LivePipe::new(self.live.recall(pipe), now));
         let live = stripe.pipes.entry(pipe.clone()).or_insert_with(recall);
         live.used_at = now;
         live
