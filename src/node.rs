@@ -157,6 +157,16 @@ impl Node {
         self.store.kept(tenant, after, count_max).await
     }
 
+    /// The users of a tenant whose logs keep messages or are listened to, by number, behind `after`.
+    pub async fn logs(
+        &self,
+        tenant: TenantId,
+        after: Option<UserId>,
+        count_max: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.store.logs(tenant, after, count_max).await
+    }
+
     pub async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
         self.store.listeners(pipe).await
     }

@@ -13,21 +13,33 @@ mod calendar;
 mod catalog;
 mod checks;
 mod distinct;
+mod each_pipe;
 mod errors;
 mod expression;
 mod functions;
+mod histories;
 mod insert;
+mod keyed;
 mod keys;
 mod matching;
+mod paging;
 mod pipes;
 mod pipes_messages;
 mod pipes_settings;
+mod profiler;
+mod revoked_tokens;
 mod select;
 mod session;
 mod shape;
 mod sort;
 mod source;
 mod table;
+mod user_id;
+mod users_auth;
+mod users_data;
+mod users_in_pipes;
+mod users_messages;
+mod users_time;
 mod value;
 mod walk;
 
@@ -37,8 +49,19 @@ use session::Session;
 use source::Source;
 use table::{Domain, Table};
 
-/// The tables, in the order of SHOW TABLES.
-static TABLES: &[&dyn Table] = &[&pipes_messages::PipesMessages, &pipes::Pipes, &pipes_settings::PipesSettings];
+/// The tables, in the order of SHOW TABLES: first those the original listed.
+static TABLES: &[&dyn Table] = &[
+    &users_auth::UsersAuth,
+    &users_time::UsersTime,
+    &users_messages::UsersMessages,
+    &pipes_messages::PipesMessages,
+    &users_in_pipes::UsersInPipes,
+    &pipes::Pipes,
+    &pipes_settings::PipesSettings,
+    &users_data::UsersData,
+    &revoked_tokens::RevokedTokens,
+    &profiler::Profiler,
+];
 
 /// One SQL client that has logged in: its tenant, its database, the variables it has set.
 pub struct Caller {
