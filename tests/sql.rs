@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::StillClock;
+use cometql::clock::UnixMillis;
 use cometql::cometql::{Dialect, prepare};
 use cometql::node::{Config, EarId, Node, Record};
 use cometql::pipe::{Pipe, PipeName};
@@ -146,14 +147,15 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
     let store = embedded::open(&config, vec![ear], clock.clone()).unwrap();
     let [three, four] = [3, 4].map(|number| UserId::new(number).unwrap());
     let mut here = Vec::new();
-    for (slot, (name, user)) in [("web_chat", Some(three)), ("web_chat", None), ("news", None)].into_iter().enumerate() {
+    for (slot, (name, user)) in [("web_chat", Some(three)), ("web_chat", None), ("news", None)].into_iter().enumerate()
+    {
         let pipe = Pipe::Named(TenantId::ROOT, PipeName::for_subscription(name).unwrap());
         store.listen(&pipe, EarId(0)).await.unwrap();
         here.push((pipe, present(slot as u32, user)));
     }
     store.listen(&Pipe::Log(TenantId::ROOT, three), EarId(0)).await.unwrap();
     store.set_record(TenantId::ROOT, &Record::Seen(four), Some("1699999000".to_owned())).await.unwrap();
-    let config = Config { message_bytes_max: 1_024, ..Config::with_password("secret") };
+    let config = Config { message_bytes_max: 1_024, idle_seconds_max: 7_200, ..Config::with_password("secret") };
     Node::new(store, clock, vec![Arc::new(StillShard::with(here))], config, Arc::new(Status::new()))
 }
 
@@ -164,6 +166,7 @@ async fn answer(caller: &mut Caller, text: &str) -> Vec<String> {
         Err(mistake) => return vec![format!("ERROR 3 (42000): {mistake}")],
     };
     let announced = caller.columns(&statement);
+    caller.client().begins("Query", text.trim_end().trim_end_matches(';'), UnixMillis(1_700_000_000_000));
     match caller.run(&statement, &[]).await {
         Err(error) => vec![format!("ERROR {} ({}): {}", error.code, error.state, error.message)],
         Ok(Reply::Done(done)) => {

@@ -160,12 +160,7 @@ impl Store for Embedded {
         self.disk.kept(tenant, after, count_max)
     }
 
-    async fn logs(
-        &self,
-        tenant: TenantId,
-        after: Option<UserId>,
-        count_max: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
         let mut users = self.disk.logs(tenant, after, count_max)?;
         users.extend(self.live.logs(tenant, after));
         users.sort_unstable();

@@ -44,11 +44,7 @@ pub(super) trait Keyed: Send + Sync + Sized + 'static {
     fn row(key: &Self::Key, kept: &Self::Kept) -> Row;
 
     /// What an INSERT wants to have, checked; `place` says which of its rows this is.
-    fn entry(
-        row: Vec<Option<Value>>,
-        bytes_max: usize,
-        place: &str,
-    ) -> Result<(Self::Key, Self::Kept), SqlError>;
+    fn entry(row: Vec<Option<Value>>, bytes_max: usize, place: &str) -> Result<(Self::Key, Self::Kept), SqlError>;
 
     /// What the OK of an INSERT says; that of its last row counts.
     fn insert_id(_key: &Self::Key) -> u64 {
@@ -146,11 +142,7 @@ pub(super) fn each_once<K: Clone + Eq + Hash>(keys: impl Iterator<Item = K>) -> 
 }
 
 /// All rows are checked first; then they are written one after the other.
-async fn insert<T: Keyed>(
-    table: &T,
-    domain: &Domain,
-    insertion: Insertion<'_>,
-) -> Result<Done, SqlError> {
+async fn insert<T: Keyed>(table: &T, domain: &Domain, insertion: Insertion<'_>) -> Result<Done, SqlError> {
     for change in insertion.on_duplicate {
         check_change(table, change)?;
     }

@@ -44,11 +44,7 @@ impl Keyed for PipesSettings {
         vec![Value::Text(name.as_str().to_owned()), Value::Integer(i64::from(retention.length)), ttl]
     }
 
-    fn entry(
-        mut row: Vec<Option<Value>>,
-        _bytes_max: usize,
-        place: &str,
-    ) -> Result<(PipeName, Retention), SqlError> {
+    fn entry(mut row: Vec<Option<Value>>, _bytes_max: usize, place: &str) -> Result<(PipeName, Retention), SqlError> {
         let name = pipe_name(&present(row[NAME].take(), "name", place)?, place)?;
         Ok((name, retention_of(row[LENGTH].as_ref(), row[TTL].as_ref(), place)?))
     }

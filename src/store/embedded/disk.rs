@@ -151,12 +151,7 @@ impl Disk {
     }
 
     /// The users of a tenant whose logs keep messages, by number, behind `after`.
-    pub fn logs(
-        &self,
-        tenant: TenantId,
-        after: Option<UserId>,
-        count_max: usize,
-    ) -> Result<Vec<UserId>, StoreError> {
+    pub fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
         let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
         let low = record::key_behind_log(tenant, after);
         let high = record::key_behind_log(tenant, UserId::new(u64::from(i32::MAX.unsigned_abs())));
