@@ -341,6 +341,8 @@ mod tests {
             parameters: parameters.into(),
             now: UnixMillis(0),
             message_bytes_max: 1_024,
+            packet_bytes_max: 4_096,
+            idle_seconds_max: 60,
             known: Vec::new(),
         }
     }
