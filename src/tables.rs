@@ -9,6 +9,7 @@ use crate::node::{Client, ClientEntry, End, Node};
 use crate::user::TenantId;
 
 mod aggregate;
+mod at_once;
 mod calendar;
 mod catalog;
 mod checks;

@@ -8,6 +8,7 @@ mod clock;
 #[allow(dead_code)]
 #[path = "world/shard.rs"]
 mod shard;
+#[allow(dead_code)]
 #[path = "world/tables.rs"]
 mod world;
 

@@ -6,6 +6,7 @@ use std::hash::Hash;
 
 use async_trait::async_trait;
 
+use super::at_once::at_once;
 use super::errors::read_only;
 use super::expression::{Context, Evaluator};
 use super::insert::row_place;
@@ -103,12 +104,9 @@ impl<T: Keyed> Table for T {
     }
 
     async fn delete(&self, domain: &Domain, rows: Vec<Row>) -> Result<u64, SqlError> {
+        let keys = rows.into_iter().filter_map(|row| T::key_of(&row.first().and_then(text_of)?));
         let mut removed = 0;
-        for row in rows {
-            if let Some(key) = row.first().and_then(text_of).and_then(|text| T::key_of(&text)) {
-                removed += u64::from(T::remove(domain, &key).await?);
-            }
-        }
+        at_once(keys.map(|key| removal::<T>(domain, key)), |was_there| removed += u64::from(was_there)).await?;
         Ok(removed)
     }
 
@@ -125,10 +123,9 @@ impl<T: Keyed> Table for T {
     async fn truncate(&self, domain: &Domain) -> Result<(), SqlError> {
         loop {
             let page = T::page(domain, None).await?;
-            for (key, _) in &page {
-                T::remove(domain, key).await?;
-            }
-            if page.len() < T::PAGE_ROWS {
+            let is_last = page.len() < T::PAGE_ROWS;
+            at_once(page.into_iter().map(|(key, _)| removal::<T>(domain, key)), drop).await?;
+            if is_last {
                 return Ok(());
             }
         }
@@ -141,7 +138,15 @@ pub(super) fn each_once<K: Clone + Eq + Hash>(keys: impl Iterator<Item = K>) -> 
     keys.filter(|key| seen.insert(key.clone())).collect::<Vec<K>>().into_iter()
 }
 
-/// All rows are checked first; then they are written one after the other.
+async fn removal<T: Keyed>(domain: &Domain, key: T::Key) -> Result<bool, StoreError> {
+    T::remove(domain, &key).await
+}
+
+async fn writing<T: Keyed>(domain: &Domain, (key, kept): (T::Key, T::Kept)) -> Result<(), StoreError> {
+    T::set(domain, &key, kept).await
+}
+
+/// All rows are checked first; then they are written. Only a store that fails leaves some written and others not.
 async fn insert<T: Keyed>(table: &T, domain: &Domain, insertion: Insertion<'_>) -> Result<Done, SqlError> {
     for change in insertion.on_duplicate {
         check_change(table, change)?;
@@ -153,29 +158,53 @@ async fn insert<T: Keyed>(table: &T, domain: &Domain, insertion: Insertion<'_>) 
         entries.push(T::entry(row, bytes_max, &row_place(index, count))?);
     }
     let looks = insertion.verb == InsertVerb::InsertIgnore || !insertion.on_duplicate.is_empty();
-    let (mut affected, mut duplicates, mut insert_id) = (0, 0, 0);
-    for (key, kept) in entries {
-        let before = if looks { T::get(domain, &key).await? } else { None };
-        let Some(before) = before else {
-            T::set(domain, &key, kept).await?;
-            affected += 1;
-            insert_id = T::insert_id(&key);
-            continue;
-        };
-        duplicates += 1;
-        if !insertion.on_duplicate.is_empty() {
-            let context = with_values(table, insertion.on_duplicate, &T::row(&key, &kept), insertion.context);
-            let (_, changed) = changed(table, &T::row(&key, &before), insertion.on_duplicate, &context)?;
-            if changed != before {
-                T::set(domain, &key, changed).await?;
-                affected += 2;
-                insert_id = T::insert_id(&key);
+    let mut written = Written::default();
+    if looks {
+        for (key, kept) in entries {
+            let before = T::get(domain, &key).await?;
+            written.duplicates += u64::from(before.is_some());
+            if let Some((affected, kept)) =
+                beside(table, &key, kept, before, insertion.on_duplicate, insertion.context)?
+            {
+                T::set(domain, &key, kept).await?;
+                written.affected += affected;
+                written.insert_id = T::insert_id(&key);
             }
         }
+    } else {
+        written.affected = count as u64;
+        written.insert_id = entries.last().map_or(0, |(key, _)| T::insert_id(key));
+        at_once(entries.into_iter().map(|entry| writing::<T>(domain, entry)), drop).await?;
     }
+    let Written { affected, duplicates, insert_id } = written;
     let info =
         if count > 1 { format!("Records: {count}  Duplicates: {duplicates}  Warnings: 0") } else { String::new() };
     Ok(Done { affected, insert_id, info })
+}
+
+#[derive(Default)]
+struct Written {
+    affected: u64,
+    duplicates: u64,
+    insert_id: u64,
+}
+
+/// What an INSERT that looks at what is there writes, and as how many rows that counts.
+fn beside<T: Keyed>(
+    table: &T,
+    key: &T::Key,
+    kept: T::Kept,
+    before: Option<T::Kept>,
+    on_duplicate: &[Change],
+    context: &Context,
+) -> Result<Option<(u64, T::Kept)>, SqlError> {
+    let Some(before) = before else { return Ok(Some((1, kept))) };
+    if on_duplicate.is_empty() {
+        return Ok(None);
+    }
+    let context = with_values(table, on_duplicate, &T::row(key, &kept), context);
+    let (_, changed) = changed(table, &T::row(key, &before), on_duplicate, &context)?;
+    Ok((changed != before).then_some((2, changed)))
 }
 
 async fn update<T: Keyed>(
@@ -197,9 +226,7 @@ async fn update<T: Keyed>(
         }
     }
     let affected = changes_made.len();
-    for (key, kept) in changes_made {
-        T::set(domain, &key, kept).await?;
-    }
+    at_once(changes_made.into_iter().map(|entry| writing::<T>(domain, entry)), drop).await?;
     let info = format!("Rows matched: {matched}  Changed: {affected}  Warnings: 0");
     Ok(Done { affected: affected as u64, insert_id: 0, info })
 }
