@@ -57,7 +57,12 @@ pub struct Settings {
 impl Settings {
     /// What the node needs, with the password that [`PasswordSource::resolve`] got.
     pub fn node(&self, password: &Password) -> node::Config {
-        node::Config { message_bytes_max: self.message_bytes_max, ..node::Config::with_password(password.text()) }
+        node::Config {
+            message_bytes_max: self.message_bytes_max,
+            packet_bytes_max: self.mysql.packet_bytes_max,
+            idle_seconds_max: self.mysql.idle_seconds_max,
+            ..node::Config::with_password(password.text())
+        }
     }
 }
 

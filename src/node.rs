@@ -2,6 +2,7 @@
 //! Both front ends speak to the store through here.
 
 mod browsers;
+mod clients;
 mod records;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::store::Store;
 use crate::user::{About, TenantId, UserId};
 
 pub use self::browsers::{Answer, Ask, Visitor};
+pub use self::clients::{Client, ClientEntry, Clients, End, shortened};
 pub use self::records::Seen;
 pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
 
@@ -27,6 +29,7 @@ pub struct Node {
     presence: Mutex<Presence>,
     config: Config,
     status: Arc<Status>,
+    clients: Arc<Clients>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +38,10 @@ pub struct Config {
     pub password: String,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
+    /// Longest packet of a SQL client, in bytes: what `max_allowed_packet` says.
+    pub packet_bytes_max: usize,
+    /// How long a SQL client may be silent, in seconds: what `wait_timeout` says.
+    pub idle_seconds_max: u64,
     /// How long a user who has gone may be back before it is said, in seconds.
     pub presence_grace_seconds: u64,
     pub tenants: BTreeMap<TenantId, Tenant>,
@@ -46,6 +53,8 @@ impl Config {
         Config {
             password: password.into(),
             message_bytes_max: 1024 * 1024,
+            packet_bytes_max: 16 * 1024 * 1024,
+            idle_seconds_max: 28_800,
             presence_grace_seconds: 2,
             tenants: BTreeMap::new(),
         }
@@ -104,7 +113,8 @@ impl Node {
         config: Config,
         status: Arc<Status>,
     ) -> Arc<Node> {
-        Arc::new(Node { store, clock, shards, presence: Mutex::default(), config, status })
+        let (presence, clients) = (Mutex::default(), Arc::default());
+        Arc::new(Node { store, clock, shards, presence, config, status, clients })
     }
 
     pub fn clock(&self) -> &dyn Clock {
@@ -117,6 +127,11 @@ impl Node {
 
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// The SQL clients that have logged in to this node.
+    pub fn clients(&self) -> &Arc<Clients> {
+        &self.clients
     }
 
     /// The password that opens a tenant to SQL clients.
@@ -155,6 +170,16 @@ impl Node {
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
         self.store.kept(tenant, after, count_max).await
+    }
+
+    /// The users of a tenant whose logs keep messages or are listened to, by number, behind `after`.
+    pub async fn logs(
+        &self,
+        tenant: TenantId,
+        after: Option<UserId>,
+        count_max: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.store.logs(tenant, after, count_max).await
     }
 
     pub async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {

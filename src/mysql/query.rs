@@ -61,6 +61,7 @@ impl Connection {
     /// Answers every statement of a text; the first error ends it.
     pub(super) async fn query(&mut self, text: &[u8]) -> Result<(), Failure> {
         let text = utf8(text, "the text")?;
+        self.begins("Query", text);
         let dialect = self.dialect()?;
         let mut statements = Statements::new(text, dialect);
         let mut next = statements.next();

@@ -21,7 +21,7 @@ use self::live::{Head, Live, Routed};
 use super::{Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Shelf, Since, Store, StoreError};
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Retention};
-use crate::user::TenantId;
+use crate::user::{TenantId, UserId};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -159,6 +159,15 @@ impl Store for Embedded {
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
         self.disk.kept(tenant, after, count_max)
+    }
+
+    async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
+        let mut users = self.disk.logs(tenant, after, count_max)?;
+        users.extend(self.live.logs(tenant, after));
+        users.sort_unstable();
+        users.dedup();
+        users.truncate(count_max);
+        Ok(users)
     }
 
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {

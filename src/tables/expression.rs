@@ -20,6 +20,8 @@ pub(super) struct Context {
     pub parameters: Arc<[Value]>,
     pub now: UnixMillis,
     pub message_bytes_max: usize,
+    pub packet_bytes_max: usize,
+    pub idle_seconds_max: u64,
     /// What is worked out before the rows are read, by the place where it stands: subqueries, aggregates,
     /// and VALUES(column) of ON DUPLICATE KEY UPDATE.
     pub known: Vec<(Place, Value)>,
@@ -339,6 +341,8 @@ mod tests {
             parameters: parameters.into(),
             now: UnixMillis(0),
             message_bytes_max: 1_024,
+            packet_bytes_max: 4_096,
+            idle_seconds_max: 60,
             known: Vec::new(),
         }
     }

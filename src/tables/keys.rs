@@ -131,6 +131,8 @@ mod tests {
             parameters: [Value::Text("p".to_owned())].into(),
             now: UnixMillis(0),
             message_bytes_max: 0,
+            packet_bytes_max: 0,
+            idle_seconds_max: 0,
             known: Vec::new(),
         };
         let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();

@@ -1,6 +1,7 @@
 //! What one SQL client has set, and what the server remembers of its last statement.
 
 use super::{Login, Value};
+use crate::user::TenantId;
 
 /// Longest value a client may set a variable to, in bytes; a longer one is not remembered.
 const VARIABLE_BYTES_MAX: usize = 1_024;
@@ -10,6 +11,8 @@ pub(super) struct Session {
     pub connection_id: u32,
     pub user: String,
     pub host: String,
+    /// Whose login it is, wherever it has gone since.
+    pub login: TenantId,
     /// `CometQL_v1`, `mysql` or `information_schema`; `None` until one is chosen.
     pub database: Option<String>,
     pub autocommit: bool,
@@ -41,6 +44,7 @@ impl Session {
             connection_id: login.connection_id,
             user: login.user.clone(),
             host: login.host.clone(),
+            login: login.tenant,
             database: None,
             autocommit: true,
             in_transaction: false,

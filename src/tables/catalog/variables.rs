@@ -81,7 +81,7 @@ static VARIABLES: [Variable; 96] = [
     fixed("init_connect", Text("")),
     fixed("innodb_version", Text(SERVER_VERSION)),
     settable("innodb_lock_wait_timeout", Number(50)),
-    settable("interactive_timeout", Number(28_800)),
+    settable("interactive_timeout", Live(ColumnKind::Integer, |context| limit(context.idle_seconds_max))),
     fixed("key_values_max", Number(KEYS_MAX as i64)),
     settable("lc_messages", Text("en_US")),
     settable("lc_time_names", Text("en_US")),
@@ -91,16 +91,11 @@ static VARIABLES: [Variable; 96] = [
     fixed("log_bin", Switch(false)),
     fixed("lower_case_file_system", Switch(false)),
     fixed("lower_case_table_names", Number(0)),
-    fixed("max_allowed_packet", Number(16_777_216)),
+    fixed("max_allowed_packet", Live(ColumnKind::Integer, |context| limit(context.packet_bytes_max as u64))),
     settable("max_execution_time", Number(0)),
     settable("max_join_size", Large(u64::MAX)),
     settable("max_user_connections", Number(0)),
-    fixed(
-        "message_bytes_max",
-        Live(ColumnKind::Integer, |context| {
-            Value::Integer(i64::try_from(context.message_bytes_max).unwrap_or(i64::MAX))
-        }),
-    ),
+    fixed("message_bytes_max", Live(ColumnKind::Integer, |context| limit(context.message_bytes_max as u64))),
     fixed("net_buffer_length", Number(16_384)),
     settable("net_read_timeout", Number(30)),
     settable("net_write_timeout", Number(60)),
@@ -147,7 +142,7 @@ static VARIABLES: [Variable; 96] = [
     fixed("version_compile_machine", Text(std::env::consts::ARCH)),
     fixed("version_compile_os", Text(std::env::consts::OS)),
     fixed("version_compile_zlib", Text("")),
-    settable("wait_timeout", Number(28_800)),
+    settable("wait_timeout", Live(ColumnKind::Integer, |context| limit(context.idle_seconds_max))),
     settable("warning_count", Number(0)),
 ];
 
@@ -228,6 +223,10 @@ impl Variable {
             Live(_, value) => value(context),
         }
     }
+}
+
+fn limit(limit: u64) -> Value {
+    Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
 }
 
 fn on_or_off(on: bool) -> Value {
