@@ -172,6 +172,18 @@ impl Caller {
         Ok(())
     }
 
+    /// From now on statements are about the tenant with this number, which only `root` may choose. Answers whom they
+    /// were about, for [`Caller::speak_for_own`].
+    pub fn speak_for(&mut self, number: &str) -> Result<TenantId, SqlError> {
+        let tenant = catalog::spoken_for(number, self.login.tenant)?;
+        Ok(std::mem::replace(&mut self.domain.tenant, tenant))
+    }
+
+    /// Statements are about this tenant again.
+    pub fn speak_for_own(&mut self, own: TenantId) {
+        self.domain.tenant = own;
+    }
+
     /// COM_RESET_CONNECTION: the variables and the transaction are forgotten, tenant and database stay.
     pub fn reset(&mut self) {
         let Caller { session, login, .. } = self;
