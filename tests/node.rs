@@ -127,7 +127,9 @@ fn a_port_that_is_taken_is_refused_in_one_line() {
     {
         let home = Home::new(&[]);
         let end = home.run(&[flag, &address, other, "127.0.0.1:0"]);
-        is_there(refusal(&end), &[who, &address, "in use"]);
+        let setting = flag.trim_start_matches('-').replace('-', "_");
+        let advice = format!("stop what listens there, or choose another port with {setting} ({flag})");
+        is_there(refusal(&end), &[who, &address, "in use", &advice]);
         assert!(!home.data().exists(), "what was refused leaves nothing behind");
     }
 }
@@ -140,6 +142,22 @@ fn a_second_node_on_the_same_data_is_refused_in_one_line() {
     let (end, home) = node.stop(Signal::TERM);
     assert!(end.status.success(), "{}", end.stderr);
     home.start();
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_refused_with_what_to_do() {
+    let home = Home::new(&[]);
+    std::fs::write(home.path().join("file"), "").unwrap();
+    let ports = ["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0", "--data-dir"];
+    for directory in ["file", "file/data"] {
+        let end = home.run(&[&ports[..], &[directory]].concat());
+        let advice = format!("{} is no directory: choose another --data-dir", home.path().join("file").display());
+        is_there(refusal(&end), &["data directory", &advice]);
+    }
+    // Nobody can make one there.
+    let end = home.run(&[&ports[..], &["/proc/data"]].concat());
+    let user = rustix::process::geteuid().as_raw();
+    is_there(refusal(&end), &[&format!("the server runs as user {user}, who must be able to write in /proc")]);
 }
 
 #[test]
