@@ -72,13 +72,14 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let clock = Arc::new(SystemClock);
     let store = embedded::open(&settings.store, posts.ears(), clock.clone()).map_err(in_a_line)?;
     let password = settings.password.resolve().map_err(in_a_line)?;
+    let node_config = settings.node(&password).map_err(in_a_line)?;
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
     let status = Arc::new(Status::new());
-    let node = Node::new(store, clock, posts.shards(), settings.node(&password), Arc::clone(&status));
+    let node = Node::new(store, clock, posts.shards(), node_config, Arc::clone(&status));
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
-    let site = Site { page: page::render(&about(sql_address, &password)) };
+    let site = Site { page: page::render(&about(sql_address, &password)), origins: settings.origins.clone() };
     print!("{}", first_lines(settings, sql_address, address, &password));
 
     let (stop, stopped) = watch::channel(false);

@@ -2,6 +2,7 @@
 //! Both front ends speak to the store through here.
 
 mod browsers;
+mod origins;
 mod records;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::store::Store;
 use crate::user::{About, TenantId, UserId};
 
 pub use self::browsers::{Answer, Ask, Visitor};
+pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
 
@@ -37,7 +39,34 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// How long a user who has gone may be back before it is said, in seconds.
     pub presence_grace_seconds: u64,
+    /// How SQL clients begin that have not set `comet_strings`.
+    pub comet_strings: CometStrings,
+    pub origins: AllowedOrigins,
     pub tenants: BTreeMap<TenantId, Tenant>,
+}
+
+/// How literals of the columns `message` and `data` are read: `docs/STRINGS.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum CometStrings {
+    /// By the rule that tells raw JSON from escaped text.
+    #[default]
+    Auto,
+    /// As MySQL reads every literal.
+    Mysql,
+}
+
+impl CometStrings {
+    /// The value that is called so, in any case of letters.
+    pub fn named(name: &str) -> Option<CometStrings> {
+        [CometStrings::Auto, CometStrings::Mysql].into_iter().find(|value| value.name().eq_ignore_ascii_case(name))
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            CometStrings::Auto => "auto",
+            CometStrings::Mysql => "mysql",
+        }
+    }
 }
 
 impl Config {
@@ -47,6 +76,8 @@ impl Config {
             password: password.into(),
             message_bytes_max: 1024 * 1024,
             presence_grace_seconds: 2,
+            comet_strings: CometStrings::Auto,
+            origins: AllowedOrigins::default(),
             tenants: BTreeMap::new(),
         }
     }
@@ -59,14 +90,12 @@ pub struct Tenant {
     pub password: Option<String>,
     /// Instead of the main password followed by the tenant's number.
     pub token_secret: Option<String>,
-    /// The pages whose browsers may connect, as hosts with or without a port; empty lets all in.
-    pub origins: Vec<String>,
 }
 
 /// Without the secrets.
 impl std::fmt::Debug for Tenant {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Tenant(…, {:?})", self.origins)
+        out.write_str("Tenant(…)")
     }
 }
 

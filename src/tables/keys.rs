@@ -116,6 +116,7 @@ mod tests {
     use super::*;
     use crate::clock::UnixMillis;
     use crate::cometql::{Dialect, Statement, prepare};
+    use crate::node::CometStrings;
     use crate::user::TenantId;
 
     fn in_condition<T>(text: &str, see: impl Fn(&Expression, &Evaluator<'_>) -> T) -> T {
@@ -127,10 +128,11 @@ mod tests {
             database: None,
         };
         let context = Context {
-            session: Arc::new(Session::new(&login)),
+            session: Arc::new(Session::new(&login, CometStrings::Auto)),
             parameters: [Value::Text("p".to_owned())].into(),
             now: UnixMillis(0),
             message_bytes_max: 0,
+            presence_grace_seconds: 2,
             known: Vec::new(),
         };
         let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();
