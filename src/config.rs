@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 
@@ -58,6 +59,8 @@ pub struct Settings {
     /// How SQL clients begin that have not set `comet_strings`.
     pub comet_strings: CometStrings,
     pub origins: AllowedOrigins,
+    /// Every setting that is a number, by name.
+    pub limits: Arc<[(&'static str, u64)]>,
     /// What is configured for single tenants.
     pub tenants: BTreeMap<TenantId, TenantSecrets>,
     /// Where the password comes from; [`PasswordSource::resolve`] gets it.
@@ -77,6 +80,7 @@ impl Settings {
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.origins.clone(),
+            limits: Arc::clone(&self.limits),
             tenants: tenants.collect::<Result<_, ConfigError>>()?,
         })
     }
@@ -114,7 +118,9 @@ pub fn read(
             tenant.sources.insert(given.setting.key, given.source.clone());
         }
     }
-    let settings = draft.finish()?;
+    let mut settings = draft.finish()?;
+    settings.limits =
+        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::number(setting, &mut draft)?))).collect();
     if flags.check_config {
         settings.check_files(&draft)?;
         return Ok(Command::CheckConfig(report::write(&mut draft, file.path.as_deref())));
@@ -316,6 +322,7 @@ impl Draft {
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.allowed_origins(),
+            limits: Arc::default(),
             tenants: self.tenant_secrets()?,
             log: self.log,
         })

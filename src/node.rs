@@ -42,6 +42,8 @@ pub struct Config {
     /// How SQL clients begin that have not set `comet_strings`.
     pub comet_strings: CometStrings,
     pub origins: AllowedOrigins,
+    /// What can be set of all rooms and is a number, as it is set, by name: for SHOW VARIABLES.
+    pub limits: Arc<[(&'static str, u64)]>,
     pub tenants: BTreeMap<TenantId, Tenant>,
 }
 
@@ -78,6 +80,7 @@ impl Config {
             presence_grace_seconds: 2,
             comet_strings: CometStrings::Auto,
             origins: AllowedOrigins::default(),
+            limits: Arc::default(),
             tenants: BTreeMap::new(),
         }
     }

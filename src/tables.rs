@@ -64,7 +64,7 @@ pub struct Login {
 impl Caller {
     /// Fails when the login names a database that does not exist (error 1049).
     pub fn new(node: Arc<Node>, login: Login) -> Result<Caller, SqlError> {
-        let session = Arc::new(Session::new(&login, node.config().comet_strings));
+        let session = Arc::new(Session::new(&login, node.config()));
         let mut caller = Caller { domain: Domain { node, tenant: login.tenant }, login, session };
         if let Some(database) = caller.login.database.clone().filter(|database| !database.is_empty()) {
             caller.use_database(&database)?;
@@ -186,8 +186,8 @@ impl Caller {
 
     /// COM_RESET_CONNECTION: the variables and the transaction are forgotten, tenant and database stay.
     pub fn reset(&mut self) {
-        let Caller { session, login, .. } = self;
-        Arc::make_mut(session).reset(login);
+        let Caller { session, login, domain, .. } = self;
+        Arc::make_mut(session).reset(login, domain.node.config());
     }
 
     /// Whether texts are read with backslash escapes: false when the client has set NO_BACKSLASH_ESCAPES.
@@ -215,7 +215,6 @@ impl Caller {
             parameters: parameters.into(),
             now: self.domain.node.clock().now(),
             message_bytes_max: self.domain.node.config().message_bytes_max,
-            presence_grace_seconds: self.domain.node.config().presence_grace_seconds,
             known: Vec::new(),
         }
     }

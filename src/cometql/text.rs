@@ -206,6 +206,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_driver_escapes_always_arrives_as_it_was() {
+        let letters = ['{', '"', '\\', '\'', 'n', 'u', ':', '\n', ']', '1'];
+        let mut texts = vec![String::new()];
+        let mut longer = texts.clone();
+        for _ in 0..4 {
+            longer = longer.iter().flat_map(|text| letters.map(|letter| format!("{text}{letter}"))).collect();
+            texts.extend(longer.iter().cloned());
+        }
+        for meant in texts.into_iter().flat_map(|middle| [format!("[\"{middle}\"]"), middle]) {
+            let escaped: String = meant.chars().fold(String::new(), |mut escaped, letter| {
+                match letter {
+                    '\n' => escaped.push_str("\\n"),
+                    '"' | '\\' | '\'' => escaped.extend(['\\', letter]),
+                    _ => escaped.push(letter),
+                }
+                escaped
+            });
+            assert_eq!(text(&escaped).comet(), meant, "{escaped}");
+        }
+    }
+
+    #[test]
     fn the_page_about_strings_tells_the_truth() {
         let page = include_str!("../../docs/STRINGS.md");
         let rows: Vec<Vec<String>> = page

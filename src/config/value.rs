@@ -75,6 +75,15 @@ pub(super) fn show<D>(setting: &Setting<D>, draft: &mut D) -> Option<String> {
     })
 }
 
+/// The value in force of a setting that is a number: bytes, seconds or how many.
+pub(super) fn number<D>(setting: &Setting<D>, draft: &mut D) -> Option<u64> {
+    match &setting.kind {
+        Kind::Bytes(field, _) | Kind::Count(field, _) => u64::try_from(*field(draft)).ok(),
+        Kind::Seconds(field, _) => Some(*field(draft)),
+        _ => None,
+    }
+}
+
 /// A number of bytes in the largest unit that divides it.
 pub(super) fn shown_bytes(number: usize) -> String {
     let unit = UNITS.iter().take(3).find(|(_, size)| number != 0 && number.is_multiple_of(*size));

@@ -20,7 +20,6 @@ pub(super) struct Context {
     pub parameters: Arc<[Value]>,
     pub now: UnixMillis,
     pub message_bytes_max: usize,
-    pub presence_grace_seconds: u64,
     /// What is worked out before the rows are read, by the place where it stands: subqueries, aggregates,
     /// and VALUES(column) of ON DUPLICATE KEY UPDATE.
     pub known: Vec<(Place, Value)>,
@@ -324,7 +323,7 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Value {
 mod tests {
     use super::*;
     use crate::cometql::{Dialect, Item, Statement, prepare};
-    use crate::node::CometStrings;
+    use crate::node;
     use crate::tables::{ColumnKind, Login};
     use crate::user::TenantId;
 
@@ -337,11 +336,10 @@ mod tests {
             database: None,
         };
         Context {
-            session: Arc::new(Session::new(&login, CometStrings::Auto)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: parameters.into(),
             now: UnixMillis(0),
             message_bytes_max: 1_024,
-            presence_grace_seconds: 2,
             known: Vec::new(),
         }
     }

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::clock::UnixMillis;
     use crate::cometql::{Dialect, Statement, prepare};
-    use crate::node::CometStrings;
+    use crate::node;
     use crate::user::TenantId;
 
     fn in_condition<T>(text: &str, see: impl Fn(&Expression, &Evaluator<'_>) -> T) -> T {
@@ -128,11 +128,10 @@ mod tests {
             database: None,
         };
         let context = Context {
-            session: Arc::new(Session::new(&login, CometStrings::Auto)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: [Value::Text("p".to_owned())].into(),
             now: UnixMillis(0),
             message_bytes_max: 0,
-            presence_grace_seconds: 2,
             known: Vec::new(),
         };
         let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();

@@ -1,7 +1,9 @@
 //! What one SQL client has set, and what the server remembers of its last statement.
 
+use std::sync::Arc;
+
 use super::{Login, Value};
-use crate::node::CometStrings;
+use crate::node::{self, CometStrings};
 
 /// Longest value a client may set a variable to, in bytes; a longer one is not remembered.
 const VARIABLE_BYTES_MAX: usize = 1_024;
@@ -19,6 +21,8 @@ pub(super) struct Session {
     pub comet_strings: CometStrings,
     /// What it is when nobody sets it.
     pub comet_strings_by_default: CometStrings,
+    /// What the operator has set, for SHOW VARIABLES.
+    pub limits: Arc<[(&'static str, u64)]>,
     pub last_insert_id: u64,
     /// ROW_COUNT(): rows changed by the last statement, -1 when it was one that reads.
     pub row_count: i64,
@@ -30,7 +34,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(login: &Login, comet_strings: CometStrings) -> Session {
+    pub fn new(login: &Login, config: &node::Config) -> Session {
         Session {
             connection_id: login.connection_id,
             user: login.user.clone(),
@@ -39,8 +43,9 @@ impl Session {
             autocommit: true,
             in_transaction: false,
             backslash_escapes: true,
-            comet_strings,
-            comet_strings_by_default: comet_strings,
+            comet_strings: config.comet_strings,
+            comet_strings_by_default: config.comet_strings,
+            limits: Arc::clone(&config.limits),
             last_insert_id: 0,
             row_count: 0,
             found_rows: 0,
@@ -49,9 +54,9 @@ impl Session {
     }
 
     /// As after a new login, but in the same database.
-    pub fn reset(&mut self, login: &Login) {
+    pub fn reset(&mut self, login: &Login, config: &node::Config) {
         let database = self.database.take();
-        *self = Session { database, ..Session::new(login, self.comet_strings_by_default) };
+        *self = Session { database, ..Session::new(login, config) };
     }
 
     pub fn variable(&self, name: &str) -> Option<&Value> {

@@ -42,7 +42,7 @@ const fn settable(name: &'static str, value: Given) -> Variable {
 use Given::{Large, Live, Null, Number, Switch, Text};
 
 /// By name. The values are those of a MySQL 8 whose clients need nothing of it.
-static VARIABLES: [Variable; 99] = [
+static VARIABLES: [Variable; 98] = [
     settable("auto_increment_increment", Number(1)),
     settable("auto_increment_offset", Number(1)),
     fixed("autocommit", Live(ColumnKind::Integer, |context| Value::Integer(i64::from(context.session.autocommit)))),
@@ -110,12 +110,6 @@ static VARIABLES: [Variable; 99] = [
     settable("optimizer_switch", Text("")),
     fixed("performance_schema", Switch(false)),
     fixed("pipe_name_bytes_max", Number(NAME_BYTES_MAX as i64)),
-    fixed(
-        "presence_grace_seconds",
-        Live(ColumnKind::Integer, |context| {
-            Value::Integer(i64::try_from(context.presence_grace_seconds).unwrap_or(i64::MAX))
-        }),
-    ),
     fixed("protocol_version", Number(10)),
     settable(
         "pseudo_thread_id",
@@ -162,7 +156,11 @@ static VARIABLES: [Variable; 99] = [
 
 /// `@@name`; a name that is not known is an empty text, because clients ask for many and miss none.
 pub(in super::super) fn value(name: &str, context: &Context) -> Value {
-    find(name).map_or_else(|| Value::Text(String::new()), |variable| variable.value(context))
+    let limit = || limits(&context.session).find(|(limit, _)| limit.eq_ignore_ascii_case(name));
+    match find(name) {
+        Some(variable) => variable.value(context),
+        None => Value::Text(limit().map(|(_, number)| number.to_string()).unwrap_or_default()),
+    }
 }
 
 pub(in super::super) fn kind(name: &str) -> ColumnKind {
@@ -207,16 +205,24 @@ pub(super) fn listing(context: &Context) -> Listing {
             (Live(..), value) if variable.name == "autocommit" => on_or_off(number_of(&value) == Some(1.0)),
             (_, value) => Value::Text(text_of(&value).unwrap_or_default()),
         };
-        vec![Value::Text(variable.name.to_owned()), value]
+        (variable.name, value)
     });
+    let limits = limits(&context.session).map(|(name, number)| (name, Value::Text(number.to_string())));
+    let mut rows: Vec<(&str, Value)> = rows.chain(limits).collect();
+    rows.sort_by_key(|(name, _)| *name);
     Listing {
         name: "variables",
         headings: vec![
             Heading::listed("Variable_name", ColumnKind::ShortText),
             Heading::listed("Value", ColumnKind::ShortText),
         ],
-        rows: rows.collect(),
+        rows: rows.into_iter().map(|(name, value)| vec![Value::Text(name.to_owned()), value]).collect(),
     }
+}
+
+/// What the operator has set and the table does not have.
+fn limits(session: &Session) -> impl Iterator<Item = (&'static str, u64)> {
+    session.limits.iter().copied().filter(|(name, _)| find(name).is_none())
 }
 
 fn find(name: &str) -> Option<&'static Variable> {
