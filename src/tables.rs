@@ -22,6 +22,7 @@ mod matching;
 mod pipes;
 mod pipes_messages;
 mod pipes_settings;
+mod scope;
 mod select;
 mod session;
 mod shape;
@@ -32,7 +33,8 @@ mod value;
 mod walk;
 
 use catalog::Destination;
-use expression::{Context, Evaluator, Scope};
+use expression::{Context, Evaluator};
+use scope::Scope;
 use session::Session;
 use source::Source;
 use table::{Domain, Table};

@@ -109,7 +109,8 @@ impl Search<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::expression::{Context, Scope};
+    use super::super::expression::Context;
+    use super::super::scope::Scope;
     use super::super::session::Session;
     use super::super::table::Heading;
     use super::super::{ColumnKind, Login, Value};

@@ -1,7 +1,8 @@
 //! DELETE, UPDATE and TRUNCATE: which rows a statement means.
 
 use super::errors::{conditions, unknown_column};
-use super::expression::{Context, Scope};
+use super::expression::Context;
+use super::scope::Scope;
 use super::select::{Wanted, answer_subqueries, limit_of};
 use super::shape::{Output, Shape};
 use super::sort;

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 
 use super::checks::{pipe_name, present};
 use super::errors::{invalid, read_only};
-use super::expression::{Context, Evaluator, Scope};
+use super::expression::{Context, Evaluator};
 use super::insert::row_place;
 use super::matching::{require_column, scope};
+use super::scope::Scope;
 use super::table::{Domain, Insertion, Row, Scan, Table, TableColumn, Verb};
 use super::value::whole_of;
 use super::walk::walk;

@@ -2,8 +2,8 @@
 
 use super::catalog::variables;
 use super::errors::too_many_columns;
-use super::expression::Scope;
 use super::functions;
+use super::scope::Scope;
 use super::session::Session;
 use super::source::Source;
 use super::value::whole;
