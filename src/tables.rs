@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::cometql::{Expression, Kill, Statement, Transaction};
+use crate::cometql::{Dialect, Expression, Kill, Statement, Transaction};
 use crate::node::Node;
 use crate::user::TenantId;
 
@@ -12,6 +12,7 @@ mod aggregate;
 mod calendar;
 mod catalog;
 mod checks;
+mod derived;
 mod distinct;
 mod errors;
 mod expression;
@@ -146,7 +147,7 @@ impl Caller {
     pub fn columns(&self, statement: &Statement) -> Result<Vec<Column>, SqlError> {
         match statement {
             Statement::Select(select) => {
-                let source = Source::of(select.from.as_ref(), &self.session)?;
+                let source = Source::of(select.from.as_ref(), &self.session, &[])?;
                 let scope = shape::scope_of(select, &source);
                 if let Some(condition) = &select.condition {
                     scope.check(condition)?;
@@ -180,9 +181,9 @@ impl Caller {
         Arc::make_mut(session).reset(login);
     }
 
-    /// Whether texts are read with backslash escapes: false when the client has set NO_BACKSLASH_ESCAPES.
-    pub fn backslash_escapes(&self) -> bool {
-        self.session.backslash_escapes
+    /// How the client's texts are read: it may have set NO_BACKSLASH_ESCAPES or ANSI_QUOTES.
+    pub fn dialect(&self) -> Dialect {
+        self.session.dialect
     }
 
     /// For the status flags of every reply: autocommit is on.

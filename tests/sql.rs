@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::StillClock;
-use cometql::cometql::{Dialect, prepare};
+use cometql::cometql::prepare;
 use cometql::node::{Config, EarId, Node};
 use cometql::pipe::{Pipe, PipeName};
 use cometql::status::Status;
@@ -112,8 +112,7 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
 }
 
 async fn answer(caller: &mut Caller, text: &str) -> Vec<String> {
-    let dialect = Dialect { backslash_escapes: caller.backslash_escapes() };
-    let statement = match prepare(text, dialect) {
+    let statement = match prepare(text, caller.dialect()) {
         Ok((statement, _)) => statement,
         Err(mistake) => return vec![format!("ERROR 3 (42000): {mistake}")],
     };

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::value::{compare, like, number_of, text_of, truth, truth_value, whole, whole_of};
 use super::{SqlError, Value};
 use crate::clock::UnixMillis;
-use crate::cometql::{ColumnName, Expression, Operator, Place};
+use crate::cometql::{Branch, ColumnName, Expression, Operator, Place};
 
 /// What an expression may read beside a row: fixed for the time of one statement.
 #[derive(Clone)]
@@ -68,6 +68,13 @@ impl Evaluator<'_> {
             Expression::Like { value, pattern, negated } => negated_if(*negated, self.is_like(value, pattern)?),
             Expression::IsNull { value, negated } => {
                 Value::Integer(i64::from((self.value(value)? == Value::Null) != *negated))
+            }
+            Expression::IsTruth { value, truth: wanted, negated } => {
+                Value::Integer(i64::from((truth(&self.value(value)?) == Some(*wanted)) != *negated))
+            }
+            Expression::Exact(value) => text_of(&self.value(value)?).map_or(Value::Null, Value::Text),
+            Expression::Case { value, branches, otherwise } => {
+                self.case(value.as_deref(), branches, otherwise.as_deref())?
             }
             Expression::Exists(select) | Expression::Subquery(select) => {
                 self.context.known(select.place).cloned().unwrap_or(Value::Null)
@@ -190,9 +197,33 @@ impl Evaluator<'_> {
         })
     }
 
-    /// A column of ours on either side makes a comparison exact.
+    /// The branch that comes first among those that apply; without one, and without ELSE, NULL.
+    fn case(
+        &self,
+        value: Option<&Expression>,
+        branches: &[Branch],
+        otherwise: Option<&Expression>,
+    ) -> Result<Value, SqlError> {
+        let wanted = value.map(|value| self.value(value)).transpose()?;
+        for branch in branches {
+            let when = self.value(&branch.when)?;
+            let applies = match (value, &wanted) {
+                (Some(value), Some(wanted)) => {
+                    compare(wanted, &when, self.any_case(value, &branch.when)) == Some(std::cmp::Ordering::Equal)
+                }
+                _ => truth(&when) == Some(true),
+            };
+            if applies {
+                return self.value(&branch.then);
+            }
+        }
+        otherwise.map_or(Ok(Value::Null), |otherwise| self.value(otherwise))
+    }
+
+    /// BINARY, or a column of ours, on either side makes a comparison exact.
     fn any_case(&self, left: &Expression, right: &Expression) -> bool {
         ![left, right].into_iter().any(|side| match side {
+            Expression::Exact(_) => true,
             Expression::Column(name) => {
                 self.scope.index(name).is_some_and(|index| !self.scope.headings[index].any_case)
             }
@@ -342,6 +373,20 @@ mod tests {
             ("kind LIKE 't_ble'", Some(true)),
             ("name NOT LIKE '%x%'", Some(true)),
             ("note LIKE '%'", None),
+            ("kind LIKE BINARY 't%'", Some(false)),
+            ("kind LIKE BINARY 'T%'", Some(true)),
+            ("BINARY kind = 'table'", Some(false)),
+            ("BINARY `index` = '5x'", Some(false)),
+            ("note IS TRUE", Some(false)),
+            ("note IS NOT TRUE", Some(true)),
+            ("note IS UNKNOWN", Some(true)),
+            ("`index` IS TRUE", Some(true)),
+            ("`index` = 6 IS FALSE", Some(true)),
+            ("note IS NOT FALSE", Some(true)),
+            ("CASE WHEN note THEN 1 WHEN name = 'Chat' THEN 2 END = 2", Some(true)),
+            ("CASE kind WHEN 'TABLE' THEN name END", Some(false)),
+            ("CASE note WHEN NULL THEN 1 ELSE 0 END", Some(false)),
+            ("CASE name WHEN 'chat' THEN 1 END", None),
             ("'abc'", Some(false)),
             ("'1abc'", Some(true)),
             ("18446744073709551615 > -1", Some(true)),

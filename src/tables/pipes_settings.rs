@@ -64,8 +64,9 @@ impl Table for PipesSettings {
     /// INSERT and REPLACE replace what is set, as the original did; INSERT IGNORE leaves it. All rows are
     /// checked first; then they are set one after the other.
     async fn insert(&self, domain: &Domain, insertion: Insertion<'_>) -> Result<Done, SqlError> {
+        let scope = scope(self, None);
         for change in insertion.on_duplicate {
-            check_change(self, change)?;
+            check_change(self, change, &scope)?;
         }
         let count = insertion.rows.len();
         let mut settings = Vec::with_capacity(count);
@@ -87,7 +88,7 @@ impl Table for PipesSettings {
             duplicates += 1;
             if !insertion.on_duplicate.is_empty() {
                 let context = with_values(insertion.on_duplicate, &row_of(&name, retention), insertion.context);
-                let changed = changed(self, &row_of(&name, before), insertion.on_duplicate, &context)?;
+                let changed = changed(self, &row_of(&name, before), insertion.on_duplicate, &scope, &context)?;
                 if changed != before {
                     domain.node.set_retention(&pipe, changed).await?;
                     affected += 2;
@@ -116,15 +117,16 @@ impl Table for PipesSettings {
         domain: &Domain,
         rows: Vec<Row>,
         changes: &[Change],
+        scope: &Scope,
         context: &Context,
     ) -> Result<Done, SqlError> {
         for change in changes {
-            check_change(self, change)?;
+            check_change(self, change, scope)?;
         }
         let matched = rows.len();
         let mut changes_made = Vec::new();
         for row in &rows {
-            let retention = changed(self, row, changes, context)?;
+            let retention = changed(self, row, changes, scope, context)?;
             if retention != retention_of(Some(&row[LENGTH]), Some(&row[TTL]), "")? {
                 changes_made.push((pipe_of(domain, row)?, retention));
             }
@@ -177,22 +179,27 @@ fn pipe_of(domain: &Domain, row: &[Value]) -> Result<Pipe, SqlError> {
     Ok(Pipe::Named(domain.tenant, name))
 }
 
-fn check_change(table: &PipesSettings, change: &Change) -> Result<(), SqlError> {
+fn check_change(table: &PipesSettings, change: &Change, scope: &Scope) -> Result<(), SqlError> {
     if require_column(table, &change.column)? == NAME {
         return Err(read_only(
             "Column `name` of `pipes_settings` is read only: INSERT the new name and DELETE the old one",
         ));
     }
-    scope(table, None).check(&change.value)
+    scope.check(&change.value)
 }
 
 /// What a row keeps when `changes` have been made to it.
-fn changed(table: &PipesSettings, row: &[Value], changes: &[Change], context: &Context) -> Result<Retention, SqlError> {
-    let scope: Scope = scope(table, None);
+fn changed(
+    table: &PipesSettings,
+    row: &[Value],
+    changes: &[Change],
+    scope: &Scope,
+    context: &Context,
+) -> Result<Retention, SqlError> {
     let mut row = row.to_vec();
     for change in changes {
         let place = require_column(table, &change.column)?;
-        let value = Evaluator { context, scope: &scope, row: &row }.value(&change.value)?;
+        let value = Evaluator { context, scope, row: &row }.value(&change.value)?;
         row[place] = if matches!(change.value, Expression::Default(_)) { Value::Null } else { value };
     }
     retention_of(Some(&row[LENGTH]), Some(&row[TTL]), "")

@@ -1,6 +1,7 @@
 //! What one SQL client has set, and what the server remembers of its last statement.
 
 use super::{Login, Value};
+use crate::cometql::Dialect;
 
 /// Longest value a client may set a variable to, in bytes; a longer one is not remembered.
 const VARIABLE_BYTES_MAX: usize = 1_024;
@@ -14,7 +15,7 @@ pub(super) struct Session {
     pub database: Option<String>,
     pub autocommit: bool,
     pub in_transaction: bool,
-    pub backslash_escapes: bool,
+    pub dialect: Dialect,
     pub comet_strings: CometStrings,
     pub last_insert_id: u64,
     /// ROW_COUNT(): rows changed by the last statement, -1 when it was one that reads.
@@ -44,7 +45,7 @@ impl Session {
             database: None,
             autocommit: true,
             in_transaction: false,
-            backslash_escapes: true,
+            dialect: Dialect::default(),
             comet_strings: CometStrings::Auto,
             last_insert_id: 0,
             row_count: 0,
