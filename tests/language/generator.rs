@@ -40,7 +40,8 @@ impl Generator {
         let mut text = String::new();
         for token in std::mem::take(&mut self.tokens) {
             let needless = touches(&text) || matches!(token.as_str(), "(" | ")" | ",");
-            if !text.is_empty() && !(needless && self.one_in(2)) {
+            let touching = text.is_empty() || (needless && self.one_in(2));
+            if !touching {
                 text += BLANKS[self.below(BLANKS.len())];
             }
             text += &token;
