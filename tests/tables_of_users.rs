@@ -17,7 +17,7 @@ use cometql::node::{Answer, Ask, EarId};
 use cometql::pipe::{Pipe, PipeName};
 use cometql::tables::{Caller, Reply, Value};
 use cometql::user::{Credentials, TenantId, UserId};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use shard::{StillShard, present};
 use world::{World, code, rows, run, text, world, world_with};

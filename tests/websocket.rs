@@ -21,7 +21,7 @@ use cometql::status::Status;
 use cometql::store::{Publish, Published, embedded};
 use cometql::user::TenantId;
 use cometql::ws::{self, Posts, http::Site};
-use hmac::Mac;
+use hmac::{KeyInit, Mac};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;

@@ -2,6 +2,7 @@
 
 mod committer;
 mod disk;
+mod listeners;
 mod live;
 mod record;
 
