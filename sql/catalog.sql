@@ -206,13 +206,15 @@ SHOW VARIABLES WHERE Variable_name = 'autocommit' OR Variable_name LIKE '%\_max'
 -- Variable_name | Value
 -- autocommit | ON
 -- columns_max | 4096
+-- event_bytes_max | 64
 -- history_length_max | 1000
 -- key_values_max | 4000
 -- message_bytes_max | 1024
 -- pipe_name_bytes_max | 64
 -- rows_max | 100000
 -- sort_bytes_max | 67108864
--- 8 rows
+-- users_messages_seconds_max | 604800
+-- 10 rows
 show status;
 -- Variable_name | Value
 -- flag | session

@@ -3,6 +3,7 @@
 
 mod browsers;
 mod clients;
+mod origins;
 mod records;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::user::{About, TenantId, UserId};
 
 pub use self::browsers::{Answer, Ask, Visitor};
 pub use self::clients::{Client, ClientEntry, Clients, End, shortened};
+pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
 
@@ -44,7 +46,36 @@ pub struct Config {
     pub idle_seconds_max: u64,
     /// How long a user who has gone may be back before it is said, in seconds.
     pub presence_grace_seconds: u64,
+    /// How SQL clients begin that have not set `comet_strings`.
+    pub comet_strings: CometStrings,
+    pub origins: AllowedOrigins,
+    /// What can be set of all rooms and is a number, as it is set, by name: for SHOW VARIABLES.
+    pub limits: Arc<[(&'static str, u64)]>,
     pub tenants: BTreeMap<TenantId, Tenant>,
+}
+
+/// How literals of the columns `message` and `data` are read: `docs/STRINGS.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum CometStrings {
+    /// By the rule that tells raw JSON from escaped text.
+    #[default]
+    Auto,
+    /// As MySQL reads every literal.
+    Mysql,
+}
+
+impl CometStrings {
+    /// The value that is called so, in any case of letters.
+    pub fn named(name: &str) -> Option<CometStrings> {
+        [CometStrings::Auto, CometStrings::Mysql].into_iter().find(|value| value.name().eq_ignore_ascii_case(name))
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            CometStrings::Auto => "auto",
+            CometStrings::Mysql => "mysql",
+        }
+    }
 }
 
 impl Config {
@@ -56,6 +87,9 @@ impl Config {
             packet_bytes_max: 16 * 1024 * 1024,
             idle_seconds_max: 28_800,
             presence_grace_seconds: 2,
+            comet_strings: CometStrings::Auto,
+            origins: AllowedOrigins::default(),
+            limits: Arc::default(),
             tenants: BTreeMap::new(),
         }
     }
@@ -68,14 +102,12 @@ pub struct Tenant {
     pub password: Option<String>,
     /// Instead of the main password followed by the tenant's number.
     pub token_secret: Option<String>,
-    /// The pages whose browsers may connect, as hosts with or without a port; empty lets all in.
-    pub origins: Vec<String>,
 }
 
 /// Without the secrets.
 impl std::fmt::Debug for Tenant {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Tenant(…, {:?})", self.origins)
+        out.write_str("Tenant(…)")
     }
 }
 

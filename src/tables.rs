@@ -89,7 +89,7 @@ pub struct Login {
 impl Caller {
     /// Fails when the login names a database that does not exist (error 1049).
     pub fn new(node: Arc<Node>, login: Login) -> Result<Caller, SqlError> {
-        let session = Arc::new(Session::new(&login));
+        let session = Arc::new(Session::new(&login, node.config()));
         let now = node.clock().now();
         let client = node.clients().enter(login.connection_id, &login.user, &login.host, login.tenant, now);
         let mut caller = Caller { domain: Domain { node, tenant: login.tenant }, login, session, client };
@@ -217,10 +217,22 @@ impl Caller {
         Err(SqlError::new(1094, "HY000", format!("Unknown thread id: {id}")))
     }
 
+    /// From now on statements are about the tenant with this number, which only `root` may choose. Answers whom they
+    /// were about, for [`Caller::speak_for_own`].
+    pub fn speak_for(&mut self, number: &str) -> Result<TenantId, SqlError> {
+        let tenant = catalog::spoken_for(number, self.login.tenant)?;
+        Ok(std::mem::replace(&mut self.domain.tenant, tenant))
+    }
+
+    /// Statements are about this tenant again.
+    pub fn speak_for_own(&mut self, own: TenantId) {
+        self.domain.tenant = own;
+    }
+
     /// COM_RESET_CONNECTION: the variables and the transaction are forgotten, tenant and database stay.
     pub fn reset(&mut self) {
-        let Caller { session, login, .. } = self;
-        Arc::make_mut(session).reset(login);
+        let Caller { session, login, domain, .. } = self;
+        Arc::make_mut(session).reset(login, domain.node.config());
     }
 
     /// Whether texts are read with backslash escapes: false when the client has set NO_BACKSLASH_ESCAPES.

@@ -325,6 +325,7 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Value {
 mod tests {
     use super::*;
     use crate::cometql::{Dialect, Item, Statement, prepare};
+    use crate::node;
     use crate::tables::{ColumnKind, Login};
     use crate::user::TenantId;
 
@@ -337,7 +338,7 @@ mod tests {
             database: None,
         };
         Context {
-            session: Arc::new(Session::new(&login)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: parameters.into(),
             now: UnixMillis(0),
             message_bytes_max: 1_024,

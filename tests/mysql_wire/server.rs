@@ -44,13 +44,16 @@ impl Server {
     }
 
     pub fn start_with(config: Config) -> Server {
+        Server::start_of(config, node::Config::with_password(PASSWORD))
+    }
+
+    pub fn start_of(config: Config, settings: node::Config) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let store = embedded::Config { directory: None, history_bytes_max_per_pipe: 1024 * 1024 };
         let clock = Arc::new(SystemClock);
         let ear = Ear::new(256, Box::new(|| {}));
         let store = embedded::open(&store, vec![ear.clone()], clock.clone()).expect("memory needs no file");
-        let settings = node::Config::with_password(PASSWORD);
         let node = Node::new(store, clock, Vec::new(), settings, Arc::new(Status::new()));
         let identity = Identity::open(&config).expect("a certificate is made");
         let listener = runtime.block_on(mysql::bind(&config)).expect("port 0 is free");
