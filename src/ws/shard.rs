@@ -1,13 +1,17 @@
 //! The connections of one thread, without their sockets: bytes, mail and time go in; the outboxes fill, and slots
 //! whose sockets are to be closed come out. The reactor drives it, and so does any test.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod ending;
+mod shared_texts;
+
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use slab::Slab;
 
+use self::shared_texts::SharedTexts;
 use super::codec::{self, Assembly, CloseCode, Incoming};
 use super::http::{self, Opening, Refusal, Request, Site};
 use crate::clock::UnixMillis;
@@ -372,65 +376,6 @@ impl Shard {
         }
     }
 
-    /// Closes with a reason, which only a client that can do something with a close frame is told.
-    fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
-        let Some(connection) = self.connections.get(slot as usize) else { return };
-        if let State::Open(session, _) = &connection.state
-            && session.answers_close()
-        {
-            self.outboxes.push(slot, codec::close(code));
-        }
-        self.close(slot, now);
-    }
-
-    /// Nothing more is read; the connection ends when its outbox is empty.
-    fn close(&mut self, slot: u32, now: UnixMillis) {
-        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
-        connection.is_closing = true;
-        connection.pending = Vec::new();
-        self.closings_due.push_back((UnixMillis(now.0 + CLOSING_MILLIS_MAX), connection.id));
-        self.outboxes.end(slot);
-    }
-
-    /// The connection is no more.
-    pub fn gone(&mut self, slot: u32, ask: Asking<'_>) {
-        let Some(mut connection) = self.connections.try_remove(slot as usize) else { return };
-        self.outboxes.close(slot);
-        self.freed.push(slot);
-        if let State::Open(session, _) = &mut connection.state {
-            self.status.browsers_changed(-1);
-            let was_waiting = session.is_waiting();
-            let mut around = self.surroundings(UnixMillis::default());
-            let departure = session.closed(&mut around);
-            self.depart(connection.id, departure, was_waiting, ask);
-        }
-    }
-
-    /// A bug has ended a step of this connection halfway: its session cannot be trusted to leave.
-    pub fn broken(&mut self, slot: u32, ask: Asking<'_>) {
-        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
-        self.outboxes.close(slot);
-        self.freed.push(slot);
-        if let State::Open(session, _) = &connection.state {
-            self.status.browsers_changed(-1);
-            let subscriptions = self.hub.subscriptions_of(slot);
-            let departure = session.departure(subscriptions, &mut self.hub);
-            self.depart(connection.id, departure, session.is_waiting(), ask);
-        }
-    }
-
-    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, was_waiting: bool, ask: Asking<'_>) {
-        match departure {
-            Some(departure) if was_waiting => {
-                self.departures.insert(id, departure);
-            }
-            Some(departure) => {
-                ask(id, departure);
-            }
-            None => {}
-        }
-    }
-
     /// The slots whose sockets are to be closed.
     pub fn take_freed(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.freed)
@@ -469,27 +414,5 @@ impl Connection {
     /// Whether nothing more may be read for now.
     fn is_busy(&self) -> bool {
         self.is_closing || matches!(&self.state, State::Open(session, _) if session.is_waiting())
-    }
-}
-
-/// Texts that thousands of browsers send alike are kept once.
-#[derive(Default)]
-struct SharedTexts {
-    texts: HashSet<Arc<str>>,
-    sweep_at: usize,
-}
-
-impl SharedTexts {
-    fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(shared) = self.texts.get(text) {
-            return Arc::clone(shared);
-        }
-        if self.texts.len() >= self.sweep_at.max(64) {
-            self.texts.retain(|text| Arc::strong_count(text) > 1);
-            self.sweep_at = self.texts.len() * 2;
-        }
-        let shared: Arc<str> = Arc::from(text);
-        self.texts.insert(Arc::clone(&shared));
-        shared
     }
 }

@@ -1,0 +1,68 @@
+//! How a connection ends, and what it leaves behind: nothing.
+
+use super::{Asking, CLOSING_MILLIS_MAX, Shard, State};
+use crate::clock::UnixMillis;
+use crate::node::Ask;
+use crate::pipe::ConnectionId;
+use crate::ws::codec::{self, CloseCode};
+
+impl Shard {
+    /// Closes with a reason, which only a client that can do something with a close frame is told.
+    pub(super) fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        if let State::Open(session, _) = &connection.state
+            && session.answers_close()
+        {
+            self.outboxes.push(slot, codec::close(code));
+        }
+        self.close(slot, now);
+    }
+
+    /// Nothing more is read; the connection ends when its outbox is empty.
+    pub(super) fn close(&mut self, slot: u32, now: UnixMillis) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        connection.is_closing = true;
+        connection.pending = Vec::new();
+        self.closings_due.push_back((UnixMillis(now.0 + CLOSING_MILLIS_MAX), connection.id));
+        self.outboxes.end(slot);
+    }
+
+    /// The connection is no more.
+    pub fn gone(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(mut connection) = self.connections.try_remove(slot as usize) else { return };
+        self.outboxes.close(slot);
+        self.freed.push(slot);
+        if let State::Open(session, _) = &mut connection.state {
+            self.status.browsers_changed(-1);
+            let was_waiting = session.is_waiting();
+            let mut around = self.surroundings(UnixMillis::default());
+            let departure = session.closed(&mut around);
+            self.depart(connection.id, departure, was_waiting, ask);
+        }
+    }
+
+    /// A bug has ended a step of this connection halfway: its session cannot be trusted to leave.
+    pub fn broken(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
+        self.outboxes.close(slot);
+        self.freed.push(slot);
+        if let State::Open(session, _) = &connection.state {
+            self.status.browsers_changed(-1);
+            let subscriptions = self.hub.subscriptions_of(slot);
+            let departure = session.departure(subscriptions, &mut self.hub);
+            self.depart(connection.id, departure, session.is_waiting(), ask);
+        }
+    }
+
+    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, was_waiting: bool, ask: Asking<'_>) {
+        match departure {
+            Some(departure) if was_waiting => {
+                self.departures.insert(id, departure);
+            }
+            Some(departure) => {
+                ask(id, departure);
+            }
+            None => {}
+        }
+    }
+}
