@@ -134,6 +134,11 @@ impl Session {
         self.waits_for.is_some()
     }
 
+    /// Whether an answer of the node is on its way.
+    pub fn is_asking(&self) -> bool {
+        !matches!(self.waits_for, None | Some(Waits::Room(_)))
+    }
+
     /// The original client comes back only when its close is not answered.
     pub fn answers_close(&self) -> bool {
         self.is_of_generation_five

@@ -34,10 +34,10 @@ impl Shard {
         self.freed.push(slot);
         if let State::Open(session, _) = &mut connection.state {
             self.status.browsers_changed(-1);
-            let was_waiting = session.is_waiting();
+            let is_asking = session.is_asking();
             let mut around = self.surroundings(UnixMillis::default());
             let departure = session.closed(&mut around);
-            self.depart(connection.id, departure, was_waiting, ask);
+            self.depart(connection.id, departure, is_asking, ask);
         }
     }
 
@@ -50,13 +50,13 @@ impl Shard {
             self.status.browsers_changed(-1);
             let subscriptions = self.hub.subscriptions_of(slot);
             let departure = session.departure(subscriptions, &mut self.hub);
-            self.depart(connection.id, departure, session.is_waiting(), ask);
+            self.depart(connection.id, departure, session.is_asking(), ask);
         }
     }
 
-    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, was_waiting: bool, ask: Asking<'_>) {
+    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, is_asking: bool, ask: Asking<'_>) {
         match departure {
-            Some(departure) if was_waiting => {
+            Some(departure) if is_asking => {
                 self.departures.insert(id, departure);
             }
             Some(departure) => {
