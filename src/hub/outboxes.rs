@@ -82,10 +82,11 @@ impl Outboxes {
     }
 
     /// Puts a frame behind what waits. When more than the most waits behind the first, the frame is dropped and
-    /// the outbox is too slow from then on: its connection is to be closed.
+    /// the outbox is too slow from then on: its connection is to be closed. Nothing is put behind an end: a close
+    /// frame is the last that a connection sends (RFC 6455, 5.5.1).
     pub fn push(&mut self, slot: u32, frame: Bytes) {
         let outbox = &mut self.boxes[slot as usize];
-        if outbox.owner.is_none() || outbox.is_too_slow {
+        if outbox.owner.is_none() || outbox.is_too_slow || outbox.when_empty == WhenEmpty::End {
             return;
         }
         outbox.frames = match std::mem::take(&mut outbox.frames) {
@@ -277,6 +278,7 @@ mod tests {
         outboxes.taken(0, 1);
         assert_eq!((outboxes.event(0), outboxes.event(0)), (Some(OutboxEvent::Emptied), None));
         outboxes.end(0);
+        outboxes.push(0, Bytes::from_static(b"behind the end"));
         outboxes.tell_when_empty(0);
         assert_eq!(outboxes.event(0), Some(OutboxEvent::Ended));
     }
