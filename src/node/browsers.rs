@@ -60,8 +60,10 @@ pub struct Visitor {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Authorised(Result<bool, StoreError>),
-    /// To Listen and to Take.
+    /// To Listen.
     Done(Result<(), StoreError>),
+    /// To Take, which nobody waits for: an answer of its own, so that it is never taken for another.
+    Taken(Result<(), StoreError>),
     /// To Join and to Read.
     Page(Result<Page, StoreError>),
     Published(Result<Published, StoreError>),
@@ -79,7 +81,7 @@ impl Node {
             Ask::Listen { visitor, take, leave } => Answer::Done(self.listen(&visitor, &take, &leave).await),
             Ask::Join { visitor, user } => Answer::Page(self.join(&visitor, user).await),
             Ask::Read { pipe, since } => Answer::Page(self.store.history(&pipe, since, PAGE).await),
-            Ask::Take { log, index } => Answer::Done(self.store.take(&log, index).await),
+            Ask::Take { log, index } => Answer::Taken(self.store.take(&log, index).await),
             Ask::Publish(publish) => {
                 let published = self.publish(vec![publish]).await;
                 Answer::Published(published.and_then(|published| {

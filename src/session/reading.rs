@@ -17,6 +17,16 @@ pub(super) struct Reading {
     index: u64,
 }
 
+/// How far the user's log has arrived on this device.
+#[derive(Default)]
+pub(super) struct Receipts {
+    /// The highest index that a pong has brought.
+    come_up_to: u64,
+    /// What the node was told last, and whether its answer is on its way.
+    asked_up_to: u64,
+    is_asked: bool,
+}
+
 impl Session {
     /// The newest messages a pipe keeps, oldest first.
     pub(super) fn read_history(&mut self, name: PipeName, around: &mut Surroundings<'_>) -> Next {
@@ -106,8 +116,29 @@ impl Session {
     }
 
     /// A pong came back. With an index in it, it says that so much of the user's log has arrived on this device.
-    pub fn ponged(&self, payload: &[u8]) -> Option<Ask> {
+    pub fn ponged(&mut self, payload: &[u8]) -> Option<Ask> {
         let index = u64::from_be_bytes(payload.try_into().ok()?);
-        self.user.map(|user| Ask::Take { log: Pipe::Log(self.tenant, user), index })
+        self.receipts.come_up_to = self.receipts.come_up_to.max(index);
+        self.take()
+    }
+
+    /// What has arrived is written down one mark at a time: pongs come as fast as a stranger likes, writing takes
+    /// its time.
+    fn take(&mut self) -> Option<Ask> {
+        let log = Pipe::Log(self.tenant, self.user?);
+        let Receipts { come_up_to, asked_up_to, is_asked } = &mut self.receipts;
+        if *is_asked || come_up_to <= asked_up_to {
+            return None;
+        }
+        (*is_asked, *asked_up_to) = (true, *come_up_to);
+        Some(Ask::Take { log, index: *come_up_to })
+    }
+
+    pub(super) fn taken(&mut self, taken: Result<(), StoreError>) -> Next {
+        self.receipts.is_asked = false;
+        if let Err(error) = taken {
+            tracing::warn!("it was not written down what a device has got, so it comes again: {error}");
+        }
+        Next { ask: self.take(), close: false }
     }
 }

@@ -265,7 +265,10 @@ impl Shard {
 
     /// An answer that was not ready when it was asked for. One that comes too late for its connection is dropped.
     pub fn answered(&mut self, id: ConnectionId, answer: Answer, now: UnixMillis, ask: Asking<'_>) {
-        if let Some(departure) = self.departures.remove(&id) {
+        // Nothing waits for what was taken, and a departure waits for something else.
+        if !matches!(answer, Answer::Taken(_))
+            && let Some(departure) = self.departures.remove(&id)
+        {
             ask(id, departure);
         }
         if self.connections.get(id.slot as usize).is_none_or(|connection| connection.id != id) {
