@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::pipe::Delivery;
 
+/// What a held message takes besides its text, in bytes.
+const DELIVERY_BYTES: usize = 256;
+
 /// What has arrived for a connection that is still reading.
 #[derive(Default)]
 pub struct Held {
@@ -26,7 +29,7 @@ pub enum Joined {
 impl Held {
     /// A message has arrived. Of more than `bytes_max` none is kept: all of them can be read.
     pub fn arrive(&mut self, delivery: &Arc<Delivery>, bytes_max: usize) {
-        self.bytes += delivery.message.bytes();
+        self.bytes += delivery.message.bytes() + DELIVERY_BYTES;
         if self.has_dropped || self.bytes > bytes_max {
             self.has_dropped = true;
             self.arrivals = Vec::new();
@@ -78,7 +81,7 @@ mod tests {
     fn what_was_read_is_not_told_again_and_nothing_is_left_out() {
         for read_up_to in 0..=6 {
             let mut held = Held::default();
-            (3..=6).for_each(|index| held.arrive(&delivery(index), 100));
+            (3..=6).for_each(|index| held.arrive(&delivery(index), 2_000));
             let expected: Vec<u64> = (3..=6).filter(|index| *index > read_up_to).collect();
             assert_eq!(indexes(held.join(read_up_to)), Some(expected));
         }
@@ -87,9 +90,9 @@ mod tests {
     #[test]
     fn what_cannot_be_held_is_read() {
         let mut held = Held::default();
-        (3..=6).for_each(|index| held.arrive(&delivery(index), 12));
+        (3..=6).for_each(|index| held.arrive(&delivery(index), 600));
         assert_eq!(indexes(held.join(2)), None);
-        held.arrive(&delivery(7), 12);
+        held.arrive(&delivery(7), 600);
         assert_eq!(indexes(held.join(6)), Some(vec![7]));
     }
 }

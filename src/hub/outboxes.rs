@@ -20,6 +20,8 @@ struct Outbox {
     frames: Frames,
     /// What waits behind the first frame.
     waiting_bytes: usize,
+    /// Room beyond the most, for pages; none again when all has been sent.
+    page_bytes: usize,
     owner: Option<ConnectionId>,
     is_dirty: bool,
     is_too_slow: bool,
@@ -91,7 +93,7 @@ impl Outboxes {
         }
         outbox.frames = match std::mem::take(&mut outbox.frames) {
             Frames::Empty => Frames::One(frame),
-            _ if outbox.waiting_bytes + frame.len() > self.waiting_bytes_max => {
+            _ if outbox.waiting_bytes + frame.len() > self.waiting_bytes_max + outbox.page_bytes => {
                 outbox.is_too_slow = true;
                 Frames::Empty
             }
@@ -106,6 +108,13 @@ impl Outboxes {
             }
         };
         self.mark(slot);
+    }
+
+    /// Puts a page of something that is read behind what waits. It does not count as slowness: its session reads the
+    /// next when this one has been sent.
+    pub fn push_page(&mut self, slot: u32, page: Bytes) {
+        self.boxes[slot as usize].page_bytes += page.len();
+        self.push(slot, page);
     }
 
     /// Has the slot looked at again, for instance because its socket takes bytes again.
@@ -207,6 +216,9 @@ impl Outboxes {
                 if queue.is_empty() { Frames::Empty } else { Frames::Many(queue) }
             }
         };
+        if matches!(outbox.frames, Frames::Empty) {
+            outbox.page_bytes = 0;
+        }
     }
 }
 
@@ -267,6 +279,19 @@ mod tests {
         outboxes.open(connection(0));
         outboxes.push(0, Bytes::from_static(b"new"));
         assert_eq!(drain(&mut outboxes, 0, 100), "new");
+    }
+
+    #[test]
+    fn a_page_is_no_slowness_and_gives_no_room_to_what_comes_later() {
+        let mut outboxes = outboxes(1, 4);
+        outboxes.push(0, Bytes::from_static(b"greeting"));
+        outboxes.push_page(0, Bytes::from_static(b"a long page"));
+        outboxes.push(0, Bytes::from_static(b"1234"));
+        assert_eq!(outboxes.event(0), None);
+        assert_eq!(drain(&mut outboxes, 0, 100), "greetinga long page1234");
+        outboxes.push(0, Bytes::from_static(b"first"));
+        outboxes.push(0, Bytes::from_static(b"12345"));
+        assert_eq!(outboxes.event(0), Some(OutboxEvent::TooSlow));
     }
 
     #[test]

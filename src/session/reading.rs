@@ -33,9 +33,15 @@ impl Session {
         if !self.may_read(&name) {
             return self.refuse("The history of private pipes is for who is logged in", around);
         }
-        let pipe = Pipe::Named(self.tenant, name);
-        let ask = Ask::Read { pipe: pipe.clone(), since: Since::Newest(usize::from(HISTORY_LENGTH_MAX)) };
-        self.wait(Waits::Page(Reading { pipe, index: 0 }), ask)
+        let reading = Reading { pipe: Pipe::Named(self.tenant, name), index: 0 };
+        if around.outboxes.is_empty(self.id.slot) { self.read_on(reading) } else { self.wait_for_room(reading, around) }
+    }
+
+    /// Goes on reading when all that waits for the browser has been sent.
+    fn wait_for_room(&mut self, reading: Reading, around: &mut Surroundings<'_>) -> Next {
+        around.outboxes.tell_when_empty(self.id.slot);
+        self.waits_for = Some(Waits::Room(reading));
+        Next::NOTHING
     }
 
     /// The user's log is held, listened to, and read; what has arrived meanwhile comes behind what was read.
@@ -72,13 +78,10 @@ impl Session {
             if is_log {
                 frames.push(frame::receipt_request(reading.index));
             }
-            // One piece: only what waits behind it counts as slowness.
-            around.outboxes.push(self.id.slot, Bytes::from(frames.concat()));
+            around.outboxes.push_page(self.id.slot, Bytes::from(frames.concat()));
         }
         if page.more {
-            around.outboxes.tell_when_empty(self.id.slot);
-            self.waits_for = Some(Waits::Room(reading));
-            return Next::NOTHING;
+            return self.wait_for_room(reading, around);
         }
         if is_log { self.go_live(reading, around) } else { Next::NOTHING }
     }
@@ -87,11 +90,9 @@ impl Session {
         let Some(log) = self.log else { return Next::NOTHING };
         match around.hub.join(log, reading.index) {
             Joined::Live(arrivals) => {
-                for delivery in &arrivals {
-                    around.outboxes.push(self.id.slot, frame::of_delivery(delivery));
-                }
                 if let Some(last) = arrivals.last() {
-                    around.outboxes.push(self.id.slot, frame::receipt_request(last.position.index));
+                    let frames = [frame::of_run(&arrivals), frame::receipt_request(last.position.index)];
+                    around.outboxes.push_page(self.id.slot, Bytes::from(frames.concat()));
                 }
                 Next::NOTHING
             }
@@ -111,7 +112,13 @@ impl Session {
     }
 
     fn read_on(&mut self, reading: Reading) -> Next {
-        let ask = Ask::Read { pipe: reading.pipe.clone(), since: Since::After(reading.index) };
+        let since = match (&reading.pipe, reading.index) {
+            (Pipe::Named(..), 0) => Since::Newest(usize::from(HISTORY_LENGTH_MAX)),
+            // What was taken long ago must not come again.
+            (Pipe::Log(..), 0) => Since::Untaken,
+            (_, index) => Since::After(index),
+        };
+        let ask = Ask::Read { pipe: reading.pipe.clone(), since };
         self.wait(Waits::Page(reading), ask)
     }
 
