@@ -62,7 +62,7 @@ impl Outboxes {
         Outboxes { boxes: Vec::new(), dirty: VecDeque::new(), waiting_bytes_max }
     }
 
-    pub(super) fn waiting_bytes_max(&self) -> usize {
+    pub fn waiting_bytes_max(&self) -> usize {
         self.waiting_bytes_max
     }
 
