@@ -66,6 +66,11 @@ impl Outboxes {
         self.waiting_bytes_max
     }
 
+    /// What waits for a connection behind its first frame.
+    pub fn waiting_bytes(&self, slot: u32) -> usize {
+        self.boxes.get(slot as usize).map_or(0, |outbox| outbox.waiting_bytes)
+    }
+
     pub fn open(&mut self, owner: ConnectionId) {
         let slot = owner.slot as usize;
         if self.boxes.len() <= slot {

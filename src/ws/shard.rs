@@ -64,6 +64,8 @@ struct Connection {
     pending: Vec<u8>,
     heard_at: UnixMillis,
     is_closing: bool,
+    /// It has asked for so much at once that the answers are to be sent first.
+    is_crowded: bool,
 }
 
 // Nearly all connections are open: a box for each would only add to it.
@@ -104,7 +106,8 @@ impl Shard {
         let ShardPlace { node, shard } = self.place;
         let id = ConnectionId { node, shard, slot: entry.key() as u32, serial: self.serial };
         let state = State::Request;
-        entry.insert(Connection { id, address, state, pending: Vec::new(), heard_at: now, is_closing: false });
+        let (pending, is_closing, is_crowded) = Default::default();
+        entry.insert(Connection { id, address, state, pending, heard_at: now, is_closing, is_crowded });
         self.outboxes.open(id);
         let deadline = UnixMillis(now.0 + self.config.handshake_seconds_max * 1_000);
         self.requests_due.push_back((deadline, id));
@@ -153,7 +156,7 @@ impl Shard {
 
     /// Reads as much as can be read now; answers how much that was.
     fn read_all(&mut self, slot: u32, bytes: &mut [u8], now: UnixMillis, ask: Asking<'_>) -> usize {
-        let mut used = 0;
+        let (mut used, waited_bytes) = (0, self.outboxes.waiting_bytes(slot));
         while let Some(connection) = self.connections.get(slot as usize)
             && !connection.is_busy()
         {
@@ -165,8 +168,23 @@ impl Shard {
                 0 => break,
                 read => used += read,
             }
+            let answer_bytes = self.outboxes.waiting_bytes(slot).saturating_sub(waited_bytes);
+            if answer_bytes > self.outboxes.waiting_bytes_max() / 4 {
+                self.answer_first(slot);
+            }
         }
         used
+    }
+
+    /// Nothing more is read before what was asked for has been answered: whoever asks much at once is slowed down,
+    /// not too slow.
+    fn answer_first(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.get_mut(slot as usize)
+            && !connection.is_busy()
+        {
+            connection.is_crowded = true;
+            self.outboxes.tell_when_empty(slot);
+        }
     }
 
     fn read_request(&mut self, slot: u32, bytes: &[u8], now: UnixMillis, ask: Asking<'_>) -> usize {
@@ -368,10 +386,11 @@ impl Shard {
                 self.gone(slot, ask);
             }
             OutboxEvent::Emptied => {
-                let Some(Connection { state: State::Open(session, _), .. }) = self.connections.get_mut(slot as usize)
-                else {
-                    return;
-                };
+                let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+                connection.is_crowded = false;
+                // Whoever takes what he is sent is there, though nothing was read from him meanwhile.
+                connection.heard_at = now;
+                let State::Open(session, _) = &mut connection.state else { return };
                 let next = session.emptied();
                 self.go_on(slot, next, now, ask);
                 self.read_pending(slot, now, ask);
@@ -416,6 +435,6 @@ impl Shard {
 impl Connection {
     /// Whether nothing more may be read for now.
     fn is_busy(&self) -> bool {
-        self.is_closing || matches!(&self.state, State::Open(session, _) if session.is_waiting())
+        self.is_closing || self.is_crowded || matches!(&self.state, State::Open(session, _) if session.is_waiting())
     }
 }
