@@ -296,6 +296,17 @@ impl Reactor {
         self.sockets[slot] = Some(socket);
     }
 
+    /// Tells the other sides that no more will come; what they still send is read and dropped.
+    fn end_over(&mut self) {
+        for slot in self.shard.take_over() {
+            if let Some(Some(socket)) = self.sockets.get_mut(slot as usize) {
+                // One that is gone already is seen at the next read.
+                let _ = socket.shutdown(std::net::Shutdown::Write);
+            }
+            self.unread.push(slot);
+        }
+    }
+
     /// Dropping a socket also takes it out of the poll.
     fn close_freed(&mut self) {
         for slot in self.shard.take_freed() {
@@ -316,6 +327,7 @@ impl Reactor {
                 self.news();
             }
         }
+        self.end_over();
         self.close_freed();
     }
 

@@ -47,6 +47,9 @@ pub struct Shard {
     departures: HashMap<ConnectionId, Ask>,
     /// Slots that are free again; their sockets are to be closed.
     freed: Vec<u32>,
+    /// Slots whose sockets say no more.
+    over: Vec<u32>,
+    is_draining: bool,
 }
 
 /// Where a shard stands in the cluster.
@@ -73,6 +76,9 @@ struct Connection {
 enum State {
     Request,
     Open(Session, Assembly),
+    /// All has been sent and said. What still arrives is read and dropped until the other side closes too: a socket
+    /// closed with something unread resets the connection, and the last that was sent is lost with it.
+    Over,
 }
 
 /// Runs an ask of a connection: at once, when the answer is ready, or later, when it comes as
@@ -96,6 +102,8 @@ impl Shard {
             closings_due: VecDeque::new(),
             departures: HashMap::new(),
             freed: Vec::new(),
+            over: Vec::new(),
+            is_draining: false,
         }
     }
 
@@ -116,7 +124,8 @@ impl Shard {
 
     /// Whether the socket of a slot may be read now.
     pub fn may_read(&self, slot: u32) -> bool {
-        self.connections.get(slot as usize).is_some_and(|connection| !connection.is_busy())
+        let may_read = |connection: &Connection| !connection.is_busy() || matches!(connection.state, State::Over);
+        self.connections.get(slot as usize).is_some_and(may_read)
     }
 
     /// Bytes have arrived.
@@ -163,6 +172,7 @@ impl Shard {
             let read = match connection.state {
                 State::Request => self.read_request(slot, &bytes[used..], now, ask),
                 State::Open(..) => self.read_frame(slot, &mut bytes[used..], now, ask),
+                State::Over => break,
             };
             match read {
                 0 => break,
@@ -343,7 +353,7 @@ impl Shard {
         slots.truncate(count_max);
         let present = |slot: u32| match &self.connections.get(slot as usize)?.state {
             State::Open(session, _) => Some(Present { slot, user: session.user(), about: session.about().clone() }),
-            State::Request => None,
+            State::Request | State::Over => None,
         };
         slots.into_iter().filter_map(present).collect()
     }
@@ -378,7 +388,7 @@ impl Shard {
     /// Something has come to pass with the outbox of a connection.
     pub fn outbox_event(&mut self, slot: u32, event: OutboxEvent, now: UnixMillis, ask: Asking<'_>) {
         match event {
-            OutboxEvent::Ended => self.gone(slot, ask),
+            OutboxEvent::Ended => self.over(slot, ask),
             OutboxEvent::TooSlow => {
                 if let Some(connection) = self.connections.get(slot as usize) {
                     tracing::debug!("{} is too slow and is sent away", connection.address);
@@ -403,8 +413,14 @@ impl Shard {
         std::mem::take(&mut self.freed)
     }
 
+    /// The slots whose sockets say no more: their other sides are to be told.
+    pub fn take_over(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.over)
+    }
+
     /// The node stops: everybody is told, as far as they understand it.
     pub fn drain(&mut self, now: UnixMillis) {
+        self.is_draining = true;
         let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
         for slot in slots {
             self.close_with(slot, CloseCode::GoingAway, now);

@@ -27,17 +27,36 @@ impl Shard {
         self.outboxes.end(slot);
     }
 
+    /// All that was to be said has been sent: the session leaves, and the socket waits for the other side to close.
+    pub(super) fn over(&mut self, slot: u32, ask: Asking<'_>) {
+        // A node that stops does not wait for others.
+        if self.is_draining {
+            return self.gone(slot, ask);
+        }
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        if matches!(connection.state, State::Over) {
+            return;
+        }
+        let (id, state) = (connection.id, std::mem::replace(&mut connection.state, State::Over));
+        self.over.push(slot);
+        self.leave(id, state, ask);
+    }
+
     /// The connection is no more.
     pub fn gone(&mut self, slot: u32, ask: Asking<'_>) {
-        let Some(mut connection) = self.connections.try_remove(slot as usize) else { return };
+        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
         self.outboxes.close(slot);
         self.freed.push(slot);
-        if let State::Open(session, _) = &mut connection.state {
+        self.leave(connection.id, connection.state, ask);
+    }
+
+    fn leave(&mut self, id: ConnectionId, state: State, ask: Asking<'_>) {
+        if let State::Open(mut session, _) = state {
             self.status.browsers_changed(-1);
             let is_asking = session.is_asking();
             let mut around = self.surroundings(UnixMillis::default());
             let departure = session.closed(&mut around);
-            self.depart(connection.id, departure, is_asking, ask);
+            self.depart(id, departure, is_asking, ask);
         }
     }
 
