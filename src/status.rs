@@ -9,6 +9,7 @@ pub struct Status {
     started: Instant,
     browsers_connected: AtomicI64,
     sql_clients_connected: AtomicI64,
+    browsers_too_slow: AtomicU64,
     messages_published: AtomicU64,
     frames_delivered: AtomicU64,
     statements: AtomicU64,
@@ -20,6 +21,7 @@ impl Status {
             started: Instant::now(),
             browsers_connected: AtomicI64::new(0),
             sql_clients_connected: AtomicI64::new(0),
+            browsers_too_slow: AtomicU64::new(0),
             messages_published: AtomicU64::new(0),
             frames_delivered: AtomicU64::new(0),
             statements: AtomicU64::new(0),
@@ -33,6 +35,11 @@ impl Status {
     /// `by` is 1 for who came and -1 for who went.
     pub fn browsers_changed(&self, by: i64) {
         self.browsers_connected.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// A browser was sent away because more waited for it than may.
+    pub fn browser_too_slow(&self) {
+        self.browsers_too_slow.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn sql_clients_changed(&self, by: i64) {
@@ -53,6 +60,10 @@ impl Status {
 
     pub fn browsers_connected(&self) -> u64 {
         u64::try_from(self.browsers_connected.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub fn browsers_too_slow(&self) -> u64 {
+        self.browsers_too_slow.load(Ordering::Relaxed)
     }
 
     pub fn sql_clients_connected(&self) -> u64 {

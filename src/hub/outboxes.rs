@@ -57,6 +57,16 @@ enum Frames {
     Many(VecDeque<Bytes>),
 }
 
+impl Frames {
+    /// Without what waits behind the first.
+    fn first(self) -> Frames {
+        match self {
+            Frames::Many(mut queue) => queue.pop_front().map_or(Frames::Empty, Frames::One),
+            first => first,
+        }
+    }
+}
+
 impl Outboxes {
     pub fn new(waiting_bytes_max: usize) -> Outboxes {
         Outboxes { boxes: Vec::new(), dirty: VecDeque::new(), waiting_bytes_max }
@@ -88,8 +98,8 @@ impl Outboxes {
         connection.is_some() && self.boxes[slot as usize].owner == connection
     }
 
-    /// Puts a frame behind what waits. When more than the most waits behind the first, the frame is dropped and
-    /// the outbox is too slow from then on: its connection is to be closed. Nothing is put behind an end: a close
+    /// Puts a frame behind what waits. When more than the most waits behind the first, all but the first is dropped
+    /// (that one may be half sent) and the outbox is too slow from then on: its connection is to be closed. Nothing is put behind an end: a close
     /// frame is the last that a connection sends (RFC 6455, 5.5.1).
     pub fn push(&mut self, slot: u32, frame: Bytes) {
         let outbox = &mut self.boxes[slot as usize];
@@ -98,9 +108,9 @@ impl Outboxes {
         }
         outbox.frames = match std::mem::take(&mut outbox.frames) {
             Frames::Empty => Frames::One(frame),
-            _ if outbox.waiting_bytes + frame.len() > self.waiting_bytes_max + outbox.page_bytes => {
-                outbox.is_too_slow = true;
-                Frames::Empty
+            waiting if outbox.waiting_bytes + frame.len() > self.waiting_bytes_max + outbox.page_bytes => {
+                (outbox.is_too_slow, outbox.waiting_bytes) = (true, 0);
+                waiting.first()
             }
             Frames::One(first) => {
                 outbox.waiting_bytes += frame.len();
@@ -142,6 +152,17 @@ impl Outboxes {
         let slot = self.dirty.pop_front()?;
         self.boxes[slot as usize].is_dirty = false;
         Some(slot)
+    }
+
+    /// The last word for a connection that is too slow, behind the frame that was being sent.
+    pub fn end_with(&mut self, slot: u32, frame: Bytes) {
+        let outbox = &mut self.boxes[slot as usize];
+        outbox.frames = match std::mem::take(&mut outbox.frames).first() {
+            Frames::One(first) => Frames::Many(VecDeque::from([first, frame])),
+            Frames::Empty | Frames::Many(_) => Frames::One(frame),
+        };
+        (outbox.waiting_bytes, outbox.page_bytes, outbox.is_too_slow) = (0, 0, false);
+        self.end(slot);
     }
 
     /// Has the connection end when all that waits for it has been sent.
@@ -216,7 +237,7 @@ impl Outboxes {
                         break;
                     }
                     bytes -= first.len();
-                    outbox.waiting_bytes -= queue.front().map_or(0, Bytes::len);
+                    outbox.waiting_bytes = outbox.waiting_bytes.saturating_sub(queue.front().map_or(0, Bytes::len));
                 }
                 if queue.is_empty() { Frames::Empty } else { Frames::Many(queue) }
             }
@@ -276,8 +297,12 @@ mod tests {
         assert_eq!(outboxes.event(0), None);
         outboxes.push(0, Bytes::from_static(b"5"));
         assert_eq!(outboxes.event(0), Some(OutboxEvent::TooSlow));
-        assert!(outboxes.is_empty(0), "what waited is let go at once");
-        assert_eq!(outboxes.event(1), None);
+        assert_eq!(outboxes.boxes[0].waiting_bytes, 0);
+        assert!(outboxes.only(0).is_some(), "what waited is let go at once, but for the first");
+        outboxes.end_with(0, Bytes::from_static(b" and a last word"));
+        assert_eq!((outboxes.event(0), outboxes.event(1)), (None, None));
+        assert_eq!(drain(&mut outboxes, 0, 5), "a first frame of any length and a last word");
+        assert_eq!(outboxes.event(0), Some(OutboxEvent::Ended));
         outboxes.close(0);
         outboxes.push(0, Bytes::from_static(b"nobody is there"));
         assert!(outboxes.is_empty(0));

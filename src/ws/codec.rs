@@ -201,7 +201,12 @@ pub fn pong(payload: &[u8]) -> Bytes {
 }
 
 pub fn close(code: CloseCode) -> Bytes {
-    control(0x88, &code.number().to_be_bytes())
+    close_because(code, "")
+}
+
+/// `why` is at most 123 bytes long.
+pub fn close_because(code: CloseCode, why: &'static str) -> Bytes {
+    control(0x88, &[&code.number().to_be_bytes(), why.as_bytes()].concat())
 }
 
 /// The answer to a close.

@@ -389,12 +389,7 @@ impl Shard {
     pub fn outbox_event(&mut self, slot: u32, event: OutboxEvent, now: UnixMillis, ask: Asking<'_>) {
         match event {
             OutboxEvent::Ended => self.over(slot, ask),
-            OutboxEvent::TooSlow => {
-                if let Some(connection) = self.connections.get(slot as usize) {
-                    tracing::debug!("{} is too slow and is sent away", connection.address);
-                }
-                self.gone(slot, ask);
-            }
+            OutboxEvent::TooSlow => self.too_slow(slot, now, ask),
             OutboxEvent::Emptied => {
                 let Some(connection) = self.connections.get_mut(slot as usize) else { return };
                 connection.is_crowded = false;

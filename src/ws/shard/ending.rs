@@ -6,6 +6,9 @@ use crate::node::Ask;
 use crate::pipe::ConnectionId;
 use crate::ws::codec::{self, CloseCode};
 
+/// Why a slow client is sent away, in its close frame.
+const TOO_SLOW: &str = "too slow, come back";
+
 impl Shard {
     /// Closes with a reason, which only a client that can do something with a close frame is told.
     pub(super) fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
@@ -16,6 +19,21 @@ impl Shard {
             self.outboxes.push(slot, codec::close(code));
         }
         self.close(slot, now);
+    }
+
+    /// More waits for a connection than may. The last word goes behind the frame that is being sent, if the client
+    /// understands it and takes that frame in time.
+    pub(super) fn too_slow(&mut self, slot: u32, now: UnixMillis, ask: Asking<'_>) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        tracing::debug!("{} is too slow and is sent away", connection.address);
+        self.status.browser_too_slow();
+        match &connection.state {
+            State::Open(session, _) if session.answers_close() && !connection.is_closing => {
+                self.outboxes.end_with(slot, codec::close_because(CloseCode::TryAgainLater, TOO_SLOW));
+                self.close(slot, now);
+            }
+            _ => self.gone(slot, ask),
+        }
     }
 
     /// Nothing more is read; the connection ends when its outbox is empty.
