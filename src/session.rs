@@ -166,7 +166,10 @@ impl Session {
 
     pub fn received(&mut self, text: &str, around: &mut Surroundings<'_>) -> Next {
         match ClientFrame::parse(text) {
-            ClientFrame::Subscription { names, refused } => self.replace_subscriptions(names, refused, around),
+            ClientFrame::Subscription { names, refused, unnamed } => {
+                self.tell_refused(&refused, unnamed, around);
+                self.replace_subscriptions(names, around)
+            }
             ClientFrame::Publish { name, event, text, is_anonymous } => {
                 self.publish(name, event, text, is_anonymous, around)
             }
