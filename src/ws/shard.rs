@@ -255,9 +255,9 @@ impl Shard {
                     around.outboxes.push(slot, pong);
                     return length;
                 }
-                Some(Incoming::Close) => {
+                Some(Incoming::Close(code)) => {
                     if session.answers_close() {
-                        around.outboxes.push(slot, codec::close_answer());
+                        around.outboxes.push(slot, codec::close_answer(code));
                     }
                     self.close(slot, now);
                     return length;
