@@ -278,7 +278,9 @@ impl Reactor {
     }
 
     fn accept(&mut self, socket: std::net::TcpStream) {
-        let Ok(peer) = socket.peer_addr() else { return };
+        let Ok(peer) = socket.peer_addr() else {
+            return self.asker.node.status().browser_sockets_changed(-1);
+        };
         // A slot that is free again may be the one that is taken now.
         self.close_freed();
         let mut socket = TcpStream::from_std(socket);

@@ -65,6 +65,7 @@ impl Shard {
         let Some(connection) = self.connections.try_remove(slot as usize) else { return };
         self.outboxes.close(slot);
         self.freed.push(slot);
+        self.status.browser_sockets_changed(-1);
         self.leave(connection.id, connection.state, ask);
     }
 
@@ -83,6 +84,7 @@ impl Shard {
         let Some(connection) = self.connections.try_remove(slot as usize) else { return };
         self.outboxes.close(slot);
         self.freed.push(slot);
+        self.status.browser_sockets_changed(-1);
         if let State::Open(session, _) = &connection.state {
             self.status.browsers_changed(-1);
             let subscriptions = self.hub.subscriptions_of(slot);
