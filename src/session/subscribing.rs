@@ -12,12 +12,7 @@ const PRIVATE_NAMES_MAX: usize = 20;
 
 impl Session {
     /// Names that are none; `unnamed` is how many more there were.
-    pub(super) fn tell_refused(
-        &self,
-        refused: &[(String, NameError)],
-        unnamed: usize,
-        around: &mut Surroundings<'_>,
-    ) {
+    pub(super) fn tell_refused(&self, refused: &[(String, NameError)], unnamed: usize, around: &mut Surroundings<'_>) {
         let named = refused.iter().map(|(name, error)| format!("Not subscribed to {name}, which {error}"));
         let others = (unnamed > 0).then(|| format!("Not subscribed to {unnamed} more, whose names are none either"));
         for text in named.chain(others) {

@@ -153,8 +153,7 @@ impl Reactor {
         let mut next_tick = Instant::now() + TICK;
         while !(self.is_stopping && self.shard.is_empty()) {
             let is_idle = self.unread.is_empty() && self.news.is_empty() && self.shard.outboxes.dirty_count() == 0;
-            let patience =
-                if is_idle { next_tick.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let patience = if is_idle { next_tick.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             if let Err(error) = self.poll.poll(&mut events, Some(patience))
                 && error.kind() != ErrorKind::Interrupted
             {

@@ -1,0 +1,12 @@
+//! The browsers' wire, tried by raw frames against a node with a store in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../world/browser.rs"]
+mod browser;
+#[path = "../world/clock.rs"]
+mod clock;
+mod handshake;
+mod messages;
+mod random;
+mod slowness;
+mod world;
