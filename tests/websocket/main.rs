@@ -5,8 +5,11 @@
 mod browser;
 #[path = "../world/clock.rs"]
 mod clock;
+mod commands;
 mod handshake;
+mod history;
 mod messages;
 mod random;
 mod slowness;
+mod tracking;
 mod world;
