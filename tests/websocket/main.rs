@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod handshake;
 mod history;
+mod http;
 mod logins;
 mod messages;
 mod presence;
