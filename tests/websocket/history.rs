@@ -118,3 +118,20 @@ fn who_goes_in_the_middle_of_a_history_leaves_nothing_behind() {
     }
     super::world::until("nobody listens", || world.listeners("web_room") == 0);
 }
+
+#[test]
+fn a_message_is_the_same_live_and_in_the_history() {
+    let world = world(config());
+    world.keep("web_room", 100);
+    let mut browser = Browser::subscriber(world.address, &["web_room"]);
+    let mut sender = Browser::stranger(world.address);
+    let all = ["it's", "\"it's\"", r"a\b", r#"{"a":"\u0027\\'"}"#, "123", "\n\t\r", "😀", "A::1;x", ""];
+    for text in all {
+        world.publish("web_room", text);
+        sender.send_text(&format!("web_pipe2\nweb_room\nevent\n*\n{text}"));
+    }
+    let live: Vec<Value> = (0..2 * all.len()).map(|_| browser.frame().json()["data"].clone()).collect();
+    browser.send_text("pipe_log\nweb_room\n");
+    let kept: Vec<Value> = texts(&mut browser, live.len()).into_iter().map(Value::from).collect();
+    assert_eq!(live, kept);
+}

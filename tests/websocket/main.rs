@@ -14,6 +14,7 @@ mod messages;
 mod presence;
 mod private;
 mod random;
+mod shard;
 mod slowness;
 mod tracking;
 mod world;
