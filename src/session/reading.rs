@@ -7,14 +7,14 @@ use super::{Next, Session, Surroundings, Waits};
 use crate::frame;
 use crate::history::Joined;
 use crate::node::{Ask, Page, Since, StoreError};
-use crate::pipe::{HISTORY_LENGTH_MAX, Pipe, PipeName};
+use crate::pipe::{HISTORY_LENGTH_MAX, Pipe, PipeName, Position};
 use crate::user::UserId;
 
 /// Something that is being read, and how far.
 pub(super) struct Reading {
     pipe: Pipe,
-    /// Of the last message that was read; 0 before the first.
-    index: u64,
+    /// Of the last message that was read.
+    last: Option<Position>,
 }
 
 /// How far the user's log has arrived on this device.
@@ -33,7 +33,7 @@ impl Session {
         if !self.may_read(&name) {
             return self.refuse("The history of private pipes is for who is logged in", around);
         }
-        let reading = Reading { pipe: Pipe::Named(self.tenant, name), index: 0 };
+        let reading = Reading { pipe: Pipe::Named(self.tenant, name), last: None };
         if around.outboxes.is_empty(self.id.slot) { self.read_on(reading) } else { self.wait_for_room(reading, around) }
     }
 
@@ -51,7 +51,7 @@ impl Session {
         around.hub.hold(subscription);
         self.log = Some(subscription);
         let ask = Ask::Join { visitor: self.visitor(), user };
-        self.wait(Waits::Page(Reading { pipe, index: 0 }), ask)
+        self.wait(Waits::Page(Reading { pipe, last: None }), ask)
     }
 
     /// A page has been read.
@@ -74,9 +74,9 @@ impl Session {
         let encode: fn(&_) -> Bytes = if is_log { frame::of_queued } else { frame::of_history };
         let mut frames: Vec<Bytes> = page.messages.iter().map(|delivery| encode(delivery)).collect();
         if let Some(last) = page.messages.last() {
-            reading.index = last.position.index;
+            reading.last = Some(last.position);
             if is_log {
-                frames.push(frame::receipt_request(reading.index));
+                frames.push(frame::receipt_request(last.position.index));
             }
             around.outboxes.push_page(self.id.slot, Bytes::from(frames.concat()));
         }
@@ -88,7 +88,7 @@ impl Session {
 
     fn go_live(&mut self, reading: Reading, around: &mut Surroundings<'_>) -> Next {
         let Some(log) = self.log else { return Next::NOTHING };
-        match around.hub.join(log, reading.index) {
+        match around.hub.join(log, reading.last) {
             Joined::Live(arrivals) => {
                 if let Some(last) = arrivals.last() {
                     let frames = [frame::of_run(&arrivals), frame::receipt_request(last.position.index)];
@@ -112,11 +112,11 @@ impl Session {
     }
 
     fn read_on(&mut self, reading: Reading) -> Next {
-        let since = match (&reading.pipe, reading.index) {
-            (Pipe::Named(..), 0) => Since::Newest(usize::from(HISTORY_LENGTH_MAX)),
+        let since = match (&reading.pipe, reading.last) {
+            (_, Some(last)) => Since::After(last.index),
+            (Pipe::Named(..), None) => Since::Newest(usize::from(HISTORY_LENGTH_MAX)),
             // What was taken long ago must not come again.
-            (Pipe::Log(..), 0) => Since::Untaken,
-            (_, index) => Since::After(index),
+            (Pipe::Log(..), None) => Since::Untaken,
         };
         let ask = Ask::Read { pipe: reading.pipe.clone(), since };
         self.wait(Waits::Page(reading), ask)

@@ -329,12 +329,13 @@ impl Shard {
 
     fn deliver(&mut self, run: &[Arc<Delivery>]) -> usize {
         let ([first, ..], [.., last]) = (run, run) else { return 0 };
-        let mut together = frame::of_run(run);
+        let (mut together, mut behind) = (frame::of_run(run), Bytes::new());
         if matches!(first.pipe, Pipe::Log(..)) {
             // A private message counts as taken when a device has said that it is there.
-            together = Bytes::from([together, frame::receipt_request(last.position.index)].concat());
+            behind = frame::receipt_request(last.position.index);
+            together = Bytes::from([together, behind.clone()].concat());
         }
-        let run_of = Run { pipe: &first.pipe, deliveries: run, together, encode: frame::of_delivery };
+        let run_of = Run { pipe: &first.pipe, deliveries: run, together, encode: frame::of_delivery, behind };
         self.hub.deliver(&run_of, &mut self.outboxes) * run.len()
     }
 
@@ -361,6 +362,7 @@ impl Shard {
     /// Once a second: who is late is closed, and a share of the connections is pinged.
     pub fn tick(&mut self, now: UnixMillis, ask: Asking<'_>) {
         self.ticks += 1;
+        self.hub.settle();
         while let Some((_, id)) = self.requests_due.pop_front_if(|(deadline, _)| *deadline <= now) {
             let is_late = |connection: &Connection| connection.id == id && matches!(connection.state, State::Request);
             if self.connections.get(id.slot as usize).is_some_and(is_late) {
