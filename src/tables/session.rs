@@ -1,6 +1,6 @@
 //! What one SQL client has set, and what the server remembers of its last statement.
 
-use super::{Login, Value};
+use super::{Encryption, Login, Value};
 
 /// Longest value a client may set a variable to, in bytes; a longer one is not remembered.
 const VARIABLE_BYTES_MAX: usize = 1_024;
@@ -10,6 +10,8 @@ pub(super) struct Session {
     pub connection_id: u32,
     pub user: String,
     pub host: String,
+    /// None when it is not encrypted.
+    pub encryption: Option<Encryption>,
     /// `CometQL_v1`, `mysql` or `information_schema`; `None` until one is chosen.
     pub database: Option<String>,
     pub autocommit: bool,
@@ -41,6 +43,7 @@ impl Session {
             connection_id: login.connection_id,
             user: login.user.clone(),
             host: login.host.clone(),
+            encryption: None,
             database: None,
             autocommit: true,
             in_transaction: false,
@@ -53,10 +56,10 @@ impl Session {
         }
     }
 
-    /// As after a new login, but in the same database.
+    /// As after a new login, but in the same database, over the same connection.
     pub fn reset(&mut self, login: &Login) {
-        let database = self.database.take();
-        *self = Session { database, ..Session::new(login) };
+        let (database, encryption) = (self.database.take(), self.encryption.take());
+        *self = Session { database, encryption, ..Session::new(login) };
     }
 
     pub fn variable(&self, name: &str) -> Option<&Value> {

@@ -32,6 +32,23 @@ fn a_login_inside_tls_has_the_certificate_proven() {
 }
 
 #[test]
+fn a_client_can_see_what_encrypts_its_connection() {
+    let server = Server::start();
+    let mut client = encrypted(&server);
+    let proof = native_proof(PASSWORD, &client.salt);
+    client.send(2, &login_packet(SSL, "root", &proof, Some("mysql_native_password")));
+    client.reply();
+    let shown = |client: &mut RawClient, name: &str| client.query(&format!("SHOW STATUS LIKE '{name}'"));
+    let version = Reply::Rows(vec![b"\x0bSsl_version\x07TLSv1.3".to_vec()], 2);
+    assert_eq!(shown(&mut client, "Ssl_version"), version);
+    // COM_RESET_CONNECTION
+    assert!(client.command(b"\x1f").is_ok());
+    assert_eq!(shown(&mut client, "Ssl_version"), version);
+    let mut plain = RawClient::logged_in(server.address);
+    assert_eq!(shown(&mut plain, "Ssl_cipher"), Reply::Rows(vec![b"\x0aSsl_cipher\x00".to_vec()], 2));
+}
+
+#[test]
 fn caching_sha2_inside_tls_needs_no_proof_of_the_certificate() {
     let server = Server::start();
     let mut client = encrypted(&server);
