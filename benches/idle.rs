@@ -14,7 +14,7 @@ mod node;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use browser::Browser;
-use hmac::Mac;
+use hmac::{KeyInit, Mac};
 use node::{Node, PASSWORD};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

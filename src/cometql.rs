@@ -3,6 +3,7 @@
 //! This file is what the parser makes and the tables read; nothing in here knows what a table does.
 //! [`Statements`] yields what a text says; [`prepare`] reads the one statement of a text with its `?`.
 
+mod cluster_prefix;
 mod statements;
 mod statement;
 mod insert;
@@ -21,6 +22,7 @@ mod random;
 #[cfg(test)]
 mod seen;
 
+pub use cluster_prefix::cluster_prefix;
 pub use mistake::SyntaxError;
 pub use parser::{EXPRESSION_DEPTH_MAX, PARAMETERS_MAX, PARTS_MAX};
 pub use statements::{STATEMENTS_MAX, Statements, parse, prepare};

@@ -18,14 +18,16 @@ pub struct Hub {
     pipes: Slab<Heard>,
     numbers: HashMap<Pipe, u32>,
     subscriptions: Slab<Place>,
+    /// What is kept aside for subscribers that are still reading history; few at a time.
+    held: HashMap<SubscriptionId, Held>,
 }
 
 /// A pipe that somebody here subscribes to.
 struct Heard {
     pipe: Pipe,
     subscribers: Vec<Subscriber>,
-    /// What is kept aside for subscribers that are still reading history; few at a time.
-    held: HashMap<SubscriptionId, Held>,
+    /// How many of them are held.
+    held_count: u32,
 }
 
 /// One line of the fan-out.
@@ -60,7 +62,8 @@ impl Hub {
         let number = match self.numbers.get(pipe) {
             Some(number) => *number,
             None => {
-                let heard = Heard { pipe: pipe.clone(), subscribers: Vec::new(), held: HashMap::new() };
+                // Most pipes of a user's own have one subscriber.
+                let heard = Heard { pipe: pipe.clone(), subscribers: Vec::with_capacity(1), held_count: 0 };
                 let number = self.pipes.insert(heard) as u32;
                 self.numbers.insert(pipe.clone(), number);
                 number
@@ -75,20 +78,30 @@ impl Hub {
 
     /// From now on arrivals are kept aside, until [`Hub::join`].
     pub fn hold(&mut self, subscription: SubscriptionId) {
-        let heard = self.subscriptions[subscription.0 as usize].pipe;
-        self.pipes[heard as usize].held.insert(subscription, Held::default());
+        if self.held.insert(subscription, Held::default()).is_none() {
+            self.heard_mut(subscription).held_count += 1;
+        }
     }
 
     /// History has been read up to `index`. Answers the arrivals that come next, after which the subscription is
     /// live; or that reading must go on, because more arrived than could be kept aside.
     pub fn join(&mut self, subscription: SubscriptionId, index: u64) -> Joined {
-        let heard = self.subscriptions[subscription.0 as usize].pipe;
-        let held = &mut self.pipes[heard as usize].held;
-        let joined = held.get_mut(&subscription).map_or(Joined::Live(Vec::new()), |held| held.join(index));
+        let Some(held) = self.held.get_mut(&subscription) else { return Joined::Live(Vec::new()) };
+        let joined = held.join(index);
         if matches!(joined, Joined::Live(_)) {
-            held.remove(&subscription);
+            self.release(subscription);
         }
         joined
+    }
+
+    fn release(&mut self, subscription: SubscriptionId) {
+        if self.held.remove(&subscription).is_some() {
+            self.heard_mut(subscription).held_count -= 1;
+        }
+    }
+
+    fn heard_mut(&mut self, subscription: SubscriptionId) -> &mut Heard {
+        &mut self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize]
     }
 
     /// The connections that subscribe to a pipe.
@@ -100,9 +113,9 @@ impl Hub {
 
     /// Leaves, and answers which pipe it was.
     pub fn unsubscribe(&mut self, subscription: SubscriptionId) -> Pipe {
+        self.release(subscription);
         let Place { pipe: number, nth } = self.subscriptions.remove(subscription.0 as usize);
         let heard = &mut self.pipes[number as usize];
-        heard.held.remove(&subscription);
         heard.subscribers.swap_remove(nth as usize);
         if let Some(moved) = heard.subscribers.get(nth as usize) {
             self.subscriptions[moved.subscription.0 as usize].nth = nth;
@@ -133,11 +146,12 @@ impl Hub {
         let Some(number) = self.numbers.get(run.pipe) else {
             return 0;
         };
-        let Heard { subscribers, held, .. } = &mut self.pipes[*number as usize];
+        let Hub { pipes, held, .. } = self;
+        let Heard { subscribers, held_count, .. } = &pipes[*number as usize];
         let has_origin = run.deliveries.iter().any(|delivery| delivery.origin.is_some());
         for subscriber in subscribers.iter() {
             let slot = subscriber.slot;
-            if !held.is_empty()
+            if *held_count > 0
                 && let Some(held) = held.get_mut(&subscriber.subscription)
             {
                 let bytes_max = outboxes.waiting_bytes_max();

@@ -61,21 +61,25 @@ fn run(settings: &Settings) -> Result<(), String> {
 
 /// Builds the node out of its rooms, serves until a signal says stop, and lets go in order.
 async fn serve(settings: &Settings) -> Result<(), String> {
-    let sql_listener = mysql::bind(&settings.mysql).await.map_err(in_a_line)?;
-    let listener = TcpListener::bind(settings.ws.listen)
+    let sql_listener = mysql::bind(&settings.mysql)
         .await
-        .map_err(|error| format!("browsers cannot be awaited at {}: {error}", settings.ws.listen))?;
+        .map_err(|error| format!("{}; {}", in_a_line(&error), how_to_listen(error.kind(), "mysql_listen")))?;
+    let listener = TcpListener::bind(settings.ws.listen).await.map_err(|error| {
+        let place = settings.ws.listen;
+        format!("browsers cannot be awaited at {place}: {error}; {}", how_to_listen(error.kind(), "ws_listen"))
+    })?;
     let posts = Posts::new(&settings.ws).map_err(in_a_line)?;
     let clock = Arc::new(SystemClock);
     let store = embedded::open(&settings.store, posts.ears(), clock.clone()).map_err(in_a_line)?;
     let password = settings.password.resolve().map_err(in_a_line)?;
+    let node_config = settings.node(&password).map_err(in_a_line)?;
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
     let status = Arc::new(Status::new());
-    let node = Node::new(store, clock, posts.shards(), settings.node(&password), Arc::clone(&status));
+    let node = Node::new(store, clock, posts.shards(), node_config, Arc::clone(&status));
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
-    let site = Site { page: page::render(&about(sql_address, &password)) };
+    let site = Site { page: page::render(&about(sql_address, &password)), origins: settings.origins.clone() };
     print!("{}", first_lines(settings, sql_address, address, &password));
 
     let (stop, stopped) = watch::channel(false);
@@ -102,6 +106,18 @@ async fn serve(settings: &Settings) -> Result<(), String> {
 
 fn in_a_line(error: impl std::fmt::Display) -> String {
     error.to_string().replace('\n', " ")
+}
+
+/// What to do about an address that cannot be listened at.
+fn how_to_listen(kind: io::ErrorKind, setting: &str) -> String {
+    let flag = setting.replace('_', "-");
+    let advice = match kind {
+        io::ErrorKind::AddrInUse => "stop what listens there, or choose another port",
+        io::ErrorKind::AddrNotAvailable => "name an address of this machine, or 0.0.0.0 for all of them,",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for the privileged: choose a higher one",
+        _ => "choose another address",
+    };
+    format!("{advice} with {setting} (--{flag})")
 }
 
 /// Every connection is a file. The system's usual first limit of 1,024 is for programs that do not ask.

@@ -23,8 +23,12 @@ use rustix::process::Signal;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 async fn connect(address: SocketAddr, password: &str) -> mysql_async::Result<Conn> {
+    connect_as("root", address, password).await
+}
+
+async fn connect_as(user: &str, address: SocketAddr, password: &str) -> mysql_async::Result<Conn> {
     let options = OptsBuilder::default().ip_or_hostname(address.ip().to_string()).tcp_port(address.port());
-    Conn::new(options.user(Some("root")).pass(Some(password)).prefer_socket(false)).await
+    Conn::new(options.user(Some(user)).pass(Some(password)).prefer_socket(false)).await
 }
 
 /// The one line in which a start was refused.
@@ -127,7 +131,9 @@ fn a_port_that_is_taken_is_refused_in_one_line() {
     {
         let home = Home::new(&[]);
         let end = home.run(&[flag, &address, other, "127.0.0.1:0"]);
-        is_there(refusal(&end), &[who, &address, "in use"]);
+        let setting = flag.trim_start_matches('-').replace('-', "_");
+        let advice = format!("stop what listens there, or choose another port with {setting} ({flag})");
+        is_there(refusal(&end), &[who, &address, "in use", &advice]);
         assert!(!home.data().exists(), "what was refused leaves nothing behind");
     }
 }
@@ -140,6 +146,22 @@ fn a_second_node_on_the_same_data_is_refused_in_one_line() {
     let (end, home) = node.stop(Signal::TERM);
     assert!(end.status.success(), "{}", end.stderr);
     home.start();
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_refused_with_what_to_do() {
+    let home = Home::new(&[]);
+    std::fs::write(home.path().join("file"), "").unwrap();
+    let ports = ["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0", "--data-dir"];
+    for directory in ["file", "file/data"] {
+        let end = home.run(&[&ports[..], &[directory]].concat());
+        let advice = format!("{} is no directory: choose another --data-dir", home.path().join("file").display());
+        is_there(refusal(&end), &["data directory", &advice]);
+    }
+    // Nobody can make one there.
+    let end = home.run(&[&ports[..], &["/proc/data"]].concat());
+    let user = rustix::process::geteuid().as_raw();
+    is_there(refusal(&end), &[&format!("the server runs as user {user}, who must be able to write in /proc")]);
 }
 
 #[test]
@@ -189,6 +211,51 @@ fn check_config_prints_what_is_in_force_and_where_it_is_from() {
     let again = home.run(&["check-config", "--config", "printed.toml"]);
     assert!(again.status.success(), "{}", again.stderr);
     is_there(&again.stdout, &["mysql_listen = \"127.0.0.1:2\""]);
+}
+
+#[tokio::test]
+async fn a_tenant_has_its_own_password_and_its_own_pages() {
+    let home = Home::new(&["--memory"]);
+    let tenant = "[tenant.5]\npassword_file = \"five\"\norigins = [\"five.example\"]\n";
+    std::fs::write(home.path().join("cometql.toml"), tenant).unwrap();
+    std::fs::write(home.path().join("five"), "of five\n").unwrap();
+    let node = home.start();
+    for (user, password, opens) in [
+        ("5", "of five", true),
+        ("5", &node.password, false),
+        ("6", &node.password, true),
+        ("root", &node.password, true),
+        ("root", "of five", false),
+    ] {
+        assert_eq!(connect_as(user, node.sql, password).await.is_ok(), opens, "{user} {password}");
+    }
+    for (tenant, first) in [(5, "error"), (6, "serverInfo")] {
+        let target = format!("/ws/sesion=&myid=0&devid={tenant}&v=4.08&uuid=u&api=js");
+        let (mut browser, _) = Browser::upgrade(node.browsers, &target);
+        assert_eq!(browser.frame().json()["event"], first, "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn show_variables_has_every_setting_that_is_a_number() {
+    let node = Home::new(&["--memory", "--mysql-connections-max", "77", "--outbox-bytes-max", "70001"]).start();
+    let mut client = connect(node.sql, &node.password).await.unwrap();
+    let shown: Vec<(String, String)> = client.query("SHOW VARIABLES").await.unwrap();
+    assert!(shown.is_sorted());
+    let shown: HashMap<String, String> = shown.into_iter().collect();
+    for (name, value) in [
+        ("mysql_connections_max", "77"),
+        ("outbox_bytes_max", "70001"),
+        ("message_bytes_max", "1048576"),
+        ("presence_grace_seconds", "2"),
+        ("history_bytes_max_per_pipe", "16777216"),
+        ("subscriptions_max", "1024"),
+        ("comet_strings", "auto"),
+    ] {
+        assert_eq!(shown.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    let one: Option<String> = client.query_first("SELECT @@outbox_bytes_max").await.unwrap();
+    assert_eq!(one.as_deref(), Some("70001"));
 }
 
 #[tokio::test]

@@ -15,13 +15,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use browser::{Browser, masked, request};
 use bytes::Bytes;
 use clock::StillClock;
-use cometql::node::{self, Node};
+use cometql::node::{self, AllowedOrigins, Node};
 use cometql::pipe::{Message, MessageId, Pipe, PipeName};
 use cometql::status::Status;
 use cometql::store::{Publish, Published, embedded};
 use cometql::user::TenantId;
 use cometql::ws::{self, Posts, http::Site};
-use hmac::Mac;
+use hmac::{KeyInit, Mac};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -54,18 +54,21 @@ fn config() -> ws::Config {
 }
 
 fn world(config: ws::Config) -> World {
+    world_of(config, node::Config { presence_grace_seconds: 0, ..node::Config::with_password("pw") })
+}
+
+fn world_of(config: ws::Config, of_node: node::Config) -> World {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let status = Arc::new(Status::new());
     let posts = Posts::new(&config).unwrap();
     let in_memory = embedded::Config { directory: None, history_bytes_max_per_pipe: 1024 * 1024 };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
-    let of_node = node::Config { presence_grace_seconds: 0, ..node::Config::with_password("pw") };
     let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let site = Site { page: Bytes::from_static(b"<!doctype html>the page") };
+    let site = Site { page: Bytes::from_static(b"<!doctype html>the page"), origins: node.config().origins.clone() };
     let (of_serve, status_of_serve) = (Arc::clone(&node), Arc::clone(&status));
     let served = runtime
         .spawn(async move { ws::serve(listener, posts, site, of_serve, status_of_serve, &config, stopped).await });
@@ -258,6 +261,34 @@ fn refusals_are_said_in_a_frame_and_end_the_connection() {
         assert!(head.starts_with("HTTP/1.1 101"));
         assert_eq!(browser.frame().json()["error"], code);
         assert_eq!(browser.frame_or_end(), None);
+    }
+}
+
+#[test]
+fn a_tenant_with_a_list_lets_in_its_pages_alone() {
+    let own = [(TenantId(5), vec!["a.com".parse().unwrap()])].into();
+    let origins = AllowedOrigins { everybody: Vec::new(), tenants: own };
+    let world = world_of(config(), node::Config { origins, ..node::Config::with_password("pw") });
+    for (tenant, said, is_let_in) in [
+        (5, "Origin: https://a.com\r\n", true),
+        (5, "origin: http://A.com:81\r\n", true),
+        (5, "Origin: https://a.com.evil.org\r\n", false),
+        (5, "Origin: null\r\n", false),
+        (5, "", false),
+        (6, "Origin: https://a.com.evil.org\r\n", true),
+        (6, "", true),
+    ] {
+        let target = format!("/ws/sesion=&myid=0&devid={tenant}&v=4.08&uuid=u&api=js");
+        let mut browser = Browser::silent(world.address);
+        browser.send_raw(request(&target).replace("Host:", &format!("{said}Host:")).as_bytes());
+        assert!(browser.head().starts_with("HTTP/1.1 101"));
+        let first = browser.frame().json();
+        if is_let_in {
+            assert_eq!(first["event"], "serverInfo", "{tenant} {said}");
+        } else {
+            assert_eq!((&first["error"], &first["event"]), (&423.into(), &"error".into()), "{tenant} {said}");
+            assert_eq!(browser.frame_or_end(), None);
+        }
     }
 }
 

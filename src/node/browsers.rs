@@ -136,7 +136,8 @@ impl Node {
         self.tell(Pipe::Named(visitor.tenant, name.clone()), event, text, Some(visitor.connection)).await
     }
 
-    /// Publishes something the node itself has to say.
+    /// Publishes something the node itself has to say, if anybody listens: it is never kept, and a pipe for each user
+    /// that comes would be.
     async fn tell(
         &self,
         pipe: Pipe,
@@ -147,6 +148,9 @@ impl Node {
         let (Ok(event), Ok(message)) = (event.parse::<Event>(), Message::new(text, usize::MAX)) else {
             return Ok(());
         };
+        if self.store.listeners(&pipe).await? == 0 {
+            return Ok(());
+        }
         let id = MessageId::new();
         let publish = Publish { pipe, id, event, message, user: None, origin, sender_listens: false };
         self.store.publish(vec![publish]).await.map(drop)

@@ -20,6 +20,8 @@ pub(super) struct Context {
     pub parameters: Arc<[Value]>,
     pub now: UnixMillis,
     pub message_bytes_max: usize,
+    pub packet_bytes_max: usize,
+    pub idle_seconds_max: u64,
     /// What is worked out before the rows are read, by the place where it stands: subqueries, aggregates,
     /// and VALUES(column) of ON DUPLICATE KEY UPDATE.
     pub known: Vec<(Place, Value)>,
@@ -323,6 +325,7 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Value {
 mod tests {
     use super::*;
     use crate::cometql::{Dialect, Item, Statement, prepare};
+    use crate::node;
     use crate::tables::{ColumnKind, Login};
     use crate::user::TenantId;
 
@@ -335,10 +338,12 @@ mod tests {
             database: None,
         };
         Context {
-            session: Arc::new(Session::new(&login)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: parameters.into(),
             now: UnixMillis(0),
             message_bytes_max: 1_024,
+            packet_bytes_max: 4_096,
+            idle_seconds_max: 60,
             known: Vec::new(),
         }
     }

@@ -116,6 +116,7 @@ mod tests {
     use super::*;
     use crate::clock::UnixMillis;
     use crate::cometql::{Dialect, Statement, prepare};
+    use crate::node;
     use crate::user::TenantId;
 
     fn in_condition<T>(text: &str, see: impl Fn(&Expression, &Evaluator<'_>) -> T) -> T {
@@ -127,10 +128,12 @@ mod tests {
             database: None,
         };
         let context = Context {
-            session: Arc::new(Session::new(&login)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: [Value::Text("p".to_owned())].into(),
             now: UnixMillis(0),
             message_bytes_max: 0,
+            packet_bytes_max: 0,
+            idle_seconds_max: 0,
             known: Vec::new(),
         };
         let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();

@@ -13,10 +13,11 @@ use tokio::sync::oneshot;
 
 use super::committer::Work;
 use super::disk::Disk;
+use super::listeners::Listeners;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
-use crate::user::TenantId;
+use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
 const STRIPES: usize = 64;
@@ -34,7 +35,8 @@ pub struct Live {
 
 #[derive(Default)]
 struct Stripe {
-    pipes: HashMap<Pipe, LivePipe>,
+    /// Boxed: a table that has just grown is half empty, and there may be a pipe for every user.
+    pipes: HashMap<Pipe, Box<LivePipe>>,
     /// Idle pipes are looked for when the stripe has grown to this.
     sweep_at: usize,
 }
@@ -43,8 +45,7 @@ pub struct LivePipe {
     pub head: Head,
     /// Whether `pipes_settings` says something about it.
     pub is_set: bool,
-    /// The ears that hear it, with how many connections stand behind each.
-    ears: Vec<(EarId, u32)>,
+    listeners: Listeners,
     /// Pieces of work that the committer has of this pipe.
     with_committer: u32,
     used_at: UnixMillis,
@@ -147,7 +148,7 @@ impl Live {
 
     fn ears_of(&self, pipe: &Pipe) -> Vec<EarId> {
         let stripe = self.stripe(stripe_of(pipe));
-        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.ears.iter().map(|(ear, _)| *ear).collect())
+        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners.ears().collect())
     }
 
     /// Numbers and announces the batch, or hands all of it to the committer if any of its pipes keeps messages.
@@ -201,21 +202,15 @@ impl Live {
     pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
         let mut locked = self.lock([pipe].into_iter());
         let live = locked.pipe(pipe, now);
-        match live.ears.iter_mut().find(|(hearing, _)| *hearing == ear) {
-            Some((_, connections)) => *connections += 1,
-            None => live.ears.push((ear, 1)),
-        }
-        Listening { position: live.head.position, listeners: live.listeners() }
+        live.listeners.add(ear);
+        Listening { position: live.head.position, listeners: live.listeners.count() }
     }
 
     pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
         let mut locked = self.lock([pipe].into_iter());
         let live = locked.pipe(pipe, now);
-        if let Some((_, connections)) = live.ears.iter_mut().find(|(hearing, _)| *hearing == ear) {
-            *connections -= 1;
-        }
-        live.ears.retain(|(_, connections)| *connections > 0);
-        live.listeners()
+        live.listeners.remove(ear);
+        live.listeners.count()
     }
 
     /// Up to which index a log has been taken.
@@ -224,23 +219,39 @@ impl Live {
     }
 
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
-        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, LivePipe::listeners)
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners.count())
     }
 
+    /// The named pipes of a tenant that somebody listens to.
     pub fn listened(&self, tenant: TenantId, after: Option<&PipeName>, count_max: usize) -> Vec<(PipeName, u64)> {
+        let mut found = self.each_heard(|pipe, listeners| match pipe {
+            Pipe::Named(of, name) if *of == tenant && after.is_none_or(|after| name > after) => {
+                Some((name.clone(), listeners))
+            }
+            _ => None,
+        });
+        found.sort_unstable();
+        found.truncate(count_max);
+        found
+    }
+
+    /// The users of a tenant whose logs somebody listens to, in no order.
+    pub fn logs(&self, tenant: TenantId, after: Option<UserId>) -> Vec<UserId> {
+        self.each_heard(|pipe, _| match pipe {
+            Pipe::Log(of, user) if *of == tenant && Some(*user) > after => Some(*user),
+            _ => None,
+        })
+    }
+
+    fn each_heard<T>(&self, wanted: impl Fn(&Pipe, u64) -> Option<T>) -> Vec<T> {
         let mut found = Vec::new();
         for number in 0..STRIPES {
             let stripe = self.stripe(number);
-            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match pipe {
-                Pipe::Named(of, name) if *of == tenant && after.is_none_or(|after| name > after) => {
-                    let listeners = live.listeners();
-                    (listeners > 0).then(|| (name.clone(), listeners))
-                }
-                _ => None,
+            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners.count() {
+                0 => None,
+                listeners => wanted(pipe, listeners),
             }));
         }
-        found.sort_unstable();
-        found.truncate(count_max);
         found
     }
 }
@@ -261,7 +272,7 @@ impl Locked<'_> {
         if !stripe.pipes.contains_key(pipe) {
             stripe.sweep(now);
         }
-        let recall = || LivePipe::new(self.live.recall(pipe), now);
+        let recall = || Box::new(LivePipe::new(self.live.recall(pipe), now));
         let live = stripe.pipes.entry(pipe.clone()).or_insert_with(recall);
         live.used_at = now;
         live
@@ -288,9 +299,9 @@ impl Locked<'_> {
         let mut published = Vec::with_capacity(deliveries.len());
         for (sender_listens, delivery) in deliveries {
             let live = self.pipe(&delivery.pipe, delivery.sent_at);
-            let receivers = live.listeners().saturating_sub(u64::from(sender_listens));
+            let receivers = live.listeners.count().saturating_sub(u64::from(sender_listens));
             published.push(Published { position: delivery.position, receivers });
-            for (ear, _) in &live.ears {
+            for ear in live.listeners.ears() {
                 if let Some(news) = news.get_mut(usize::from(ear.0)) {
                     news.push(News::Delivery(Arc::clone(&delivery)));
                 }
@@ -324,16 +335,12 @@ impl Stripe {
 
 impl LivePipe {
     fn new(head: Head, now: UnixMillis) -> LivePipe {
-        LivePipe { head, is_set: false, ears: Vec::new(), with_committer: 0, used_at: now }
-    }
-
-    fn listeners(&self) -> u64 {
-        self.ears.iter().map(|(_, connections)| u64::from(*connections)).sum()
+        LivePipe { head, is_set: false, listeners: Listeners::Nobody, with_committer: 0, used_at: now }
     }
 
     /// Nobody would miss it: what it keeps without a setting, the disk knows.
     fn is_idle(&self) -> bool {
-        self.ears.is_empty() && self.with_committer == 0 && !self.is_set
+        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set
     }
 }
 

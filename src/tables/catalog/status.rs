@@ -31,7 +31,7 @@ fn session(domain: &Domain, client: &Session) -> Vec<Row> {
         row("flag", &"session"),
         row("id", &domain.tenant),
         row("user_online", &status.browsers_connected()),
-        row("server_online", &status.sql_clients_connected()),
+        row("server_online", &domain.node.clients().seen_by(domain.tenant).len()),
         row("messages", &status.messages_published()),
     ];
     rows.extend(for_mysql_clients(domain, client));
