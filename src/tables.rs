@@ -89,6 +89,15 @@ pub struct Login {
     pub database: Option<String>,
 }
 
+/// How a connection is encrypted, in the words of OpenSSL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Encryption {
+    /// `TLSv1.3`
+    pub version: String,
+    /// `TLS_AES_256_GCM_SHA384`
+    pub cipher: String,
+}
+
 impl Caller {
     /// Fails when the login names a database that does not exist (error 1049).
     pub fn new(node: Arc<Node>, login: Login) -> Result<Caller, SqlError> {
@@ -201,6 +210,11 @@ impl Caller {
         self.client.uses(&database);
         self.session_mut().database = Some(database);
         Ok(())
+    }
+
+    /// For clients that look whether their wish for TLS has come true: `SHOW STATUS LIKE 'Ssl_cipher'`.
+    pub fn is_encrypted(&mut self, encryption: Encryption) {
+        self.session_mut().encryption = Some(encryption);
     }
 
     /// This client as SHOW PROCESSLIST has it. The wire says here what it runs, and hears when another client ends it.

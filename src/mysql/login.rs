@@ -147,7 +147,7 @@ impl Door {
         let (Verdict::Right(plugin), Some(tenant)) = (verdict, tenant) else {
             return Err(denied(&login.user, &self.host, has_proof).into());
         };
-        let caller = Caller::new(
+        let mut caller = Caller::new(
             self.node.clone(),
             Login {
                 connection_id: self.connection_id,
@@ -157,6 +157,9 @@ impl Door {
                 database: login.database,
             },
         )?;
+        if let Some(encryption) = stream.encryption() {
+            caller.is_encrypted(encryption);
+        }
         if plugin == Plugin::CachingSha2 {
             stream.replies.packet(|out| out.extend_from_slice(FAST_AUTH_OK));
         }

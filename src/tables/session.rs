@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Login, Value};
+use super::{Encryption, Login, Value};
 use crate::cometql::Dialect;
 use crate::node::{self, CometStrings};
 use crate::user::TenantId;
@@ -15,6 +15,8 @@ pub(super) struct Session {
     pub connection_id: u32,
     pub user: String,
     pub host: String,
+    /// None when it is not encrypted.
+    pub encryption: Option<Encryption>,
     /// Whose login it is, wherever it has gone since.
     pub login: TenantId,
     /// `CometQL_v1`, `mysql` or `information_schema`; `None` until one is chosen.
@@ -43,6 +45,7 @@ impl Session {
             connection_id: login.connection_id,
             user: login.user.clone(),
             host: login.host.clone(),
+            encryption: None,
             login: login.tenant,
             database: None,
             autocommit: true,
@@ -58,10 +61,10 @@ impl Session {
         }
     }
 
-    /// As after a new login, but in the same database.
+    /// As after a new login, but in the same database, over the same connection.
     pub fn reset(&mut self, login: &Login, config: &node::Config) {
-        let database = self.database.take();
-        *self = Session { database, ..Session::new(login, config) };
+        let (database, encryption) = (self.database.take(), self.encryption.take());
+        *self = Session { database, encryption, ..Session::new(login, config) };
     }
 
     pub fn variable(&self, name: &str) -> Option<&Value> {

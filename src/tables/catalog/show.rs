@@ -26,7 +26,7 @@ pub(super) fn listing(domain: &Domain, show: &Show, context: &Context) -> Result
         ShowSubject::CreateTable(table) => schema::create_table(source::described(table, session)?),
         ShowSubject::CreateDatabase(name) => schema::create_database(&shown_database(Some(name), context)?.0),
         ShowSubject::Variables => variables::listing(context),
-        ShowSubject::Status(scope) => status::listing(domain, *scope)?,
+        ShowSubject::Status(scope) => status::listing(domain, session, *scope)?,
         ShowSubject::Processlist { full } => processlist(domain, *full, context),
         ShowSubject::Warnings => lists::warnings("warnings"),
         ShowSubject::Errors => lists::warnings("errors"),
