@@ -99,6 +99,14 @@ impl Node {
         Home::new(&["--log", "warn", "--memory"]).start()
     }
 
+    /// What the process holds in memory, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("as Linux has it");
+        line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+    }
+
     /// Ends it between two instructions.
     pub fn kill(mut self) -> Home {
         self.process.child.kill().expect("our own child");
