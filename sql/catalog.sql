@@ -313,3 +313,33 @@ SELECT COUNT(*) FROM information_schema.ROUTINES;
 -- 1 row
 INSERT INTO information_schema.TABLES (TABLE_NAME) VALUES ('x');
 -- ERROR 1044 (42000): Access denied to database 'information_schema': `TABLES` can only be read
+
+# After ANSI_QUOTES double quotes stand around names.
+SELECT "name" FROM pipes_settings WHERE 'name' = "name";
+-- name
+-- 0 rows
+SET sql_mode = 'ANSI_QUOTES';
+-- OK
+SELECT "name" FROM "pipes_settings" WHERE "name" = 'none';
+-- name
+-- 0 rows
+SELECT "no ""such" FROM pipes_settings;
+-- ERROR 14 (42S22): Not a specific column: there is no `no "such` in `pipes_settings`, its columns are `name`, `length`, `ttl`
+SET sql_mode = '';
+-- OK
+SELECT "name" LIKE BINARY 'N%', 'name' LIKE 'N%', NULL IS TRUE, NULL IS NOT FALSE, 2 IS TRUE, 0 IS FALSE, NULL IS UNKNOWN;
+-- "name" LIKE BINARY 'N%' | 'name' LIKE 'N%' | NULL IS TRUE | NULL IS NOT FALSE | 2 IS TRUE | 0 IS FALSE | NULL IS UNKNOWN
+-- 0 | 1 | 0 | 1 | 1 | 1 | 1
+-- 1 row
+
+# What the language does not have is refused by its name.
+SELECT name FROM pipes JOIN pipes_settings ON 1 = 1;
+-- ERROR 3 (42000): Syntax error in query: JOIN is not supported at line 1, column 24
+SELECT name FROM pipes GROUP BY name;
+-- ERROR 3 (42000): Syntax error in query: GROUP BY is not supported at line 1, column 24
+SELECT name FROM pipes HAVING 1 = 1;
+-- ERROR 3 (42000): Syntax error in query: HAVING is not supported at line 1, column 24
+SELECT COUNT(*) FROM (SELECT name FROM pipes UNION SELECT name FROM pipes_settings) AS a;
+-- ERROR 3 (42000): Syntax error in query: UNION is not supported at line 1, column 46
+SELECT COUNT(*) FROM (SELECT name FROM pipes);
+-- ERROR 3 (42000): Syntax error in query: expected an alias after the SELECT in FROM: AS a, found ";" at line 1, column 46

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::pipe::Delivery;
+use crate::pipe::{Delivery, Position};
+
+/// What a held message takes besides its text, in bytes.
+const DELIVERY_BYTES: usize = 256;
 
 /// What has arrived for a connection that is still reading.
 #[derive(Default)]
@@ -12,7 +15,15 @@ pub struct Held {
     bytes: usize,
     /// More arrived than may be held: the rest must be read as well.
     has_dropped: bool,
+    /// It is live, and this is what it had by then: news of what was read may still be on their way.
+    has: Option<Position>,
+    /// How often it was settled since.
+    settled: u8,
 }
+
+/// So often, with a second between, a reading that has ended is asked whether its end may be forgotten. News are
+/// never that late.
+const SETTLED_MAX: u8 = 10;
 
 /// How a reading ends.
 #[derive(Debug)]
@@ -26,7 +37,7 @@ pub enum Joined {
 impl Held {
     /// A message has arrived. Of more than `bytes_max` none is kept: all of them can be read.
     pub fn arrive(&mut self, delivery: &Arc<Delivery>, bytes_max: usize) {
-        self.bytes += delivery.message.bytes();
+        self.bytes += delivery.message.bytes() + DELIVERY_BYTES;
         if self.has_dropped || self.bytes > bytes_max {
             self.has_dropped = true;
             self.arrivals = Vec::new();
@@ -35,14 +46,31 @@ impl Held {
         self.arrivals.push(Arc::clone(delivery));
     }
 
-    /// Everything up to `index` has been read.
-    pub fn join(&mut self, index: u64) -> Joined {
+    /// Everything up to `last` has been read; `None` if there was nothing.
+    pub fn join(&mut self, last: Option<Position>) -> Joined {
         let held = std::mem::take(self);
         if held.has_dropped {
             return Joined::ReadOn;
         }
-        let is_new = |delivery: &Arc<Delivery>| delivery.position.index > index;
-        Joined::Live(held.arrivals.into_iter().filter(is_new).collect())
+        self.has = Some(last.unwrap_or(Position { epoch: 0, index: 0 }));
+        let arrivals: Vec<_> =
+            held.arrivals.into_iter().filter(|delivery| self.lacks(delivery) == Some(true)).collect();
+        if let Some(last) = arrivals.last() {
+            self.has = Some(last.position);
+        }
+        Joined::Live(arrivals)
+    }
+
+    /// Whether a message that arrives is to go out: when it was not among what was read. `None` while reading.
+    pub fn lacks(&self, delivery: &Delivery) -> Option<bool> {
+        let Position { epoch, index } = delivery.position;
+        self.has.map(|has| epoch != has.epoch || index > has.index)
+    }
+
+    /// Called once a second. Answers whether nothing needs to be known of this reading any more.
+    pub fn settle(&mut self) -> bool {
+        self.settled += u8::from(self.has.is_some());
+        self.settled >= SETTLED_MAX
     }
 }
 
@@ -67,6 +95,10 @@ mod tests {
         })
     }
 
+    fn at(index: u64) -> Option<Position> {
+        Some(Position { epoch: 1, index })
+    }
+
     fn indexes(joined: Joined) -> Option<Vec<u64>> {
         match joined {
             Joined::Live(deliveries) => Some(deliveries.iter().map(|delivery| delivery.position.index).collect()),
@@ -78,18 +110,30 @@ mod tests {
     fn what_was_read_is_not_told_again_and_nothing_is_left_out() {
         for read_up_to in 0..=6 {
             let mut held = Held::default();
-            (3..=6).for_each(|index| held.arrive(&delivery(index), 100));
+            (3..=6).for_each(|index| held.arrive(&delivery(index), 2_000));
             let expected: Vec<u64> = (3..=6).filter(|index| *index > read_up_to).collect();
-            assert_eq!(indexes(held.join(read_up_to)), Some(expected));
+            assert_eq!(indexes(held.join(at(read_up_to))), Some(expected));
         }
+    }
+
+    #[test]
+    fn news_of_what_was_read_may_be_late() {
+        let mut held = Held::default();
+        held.arrive(&delivery(5), 2_000);
+        assert_eq!(held.lacks(&delivery(6)), None);
+        assert_eq!(indexes(held.join(at(4))), Some(vec![5]));
+        let lacking: Vec<u64> = (1..=8).filter(|index| held.lacks(&delivery(*index)) == Some(true)).collect();
+        assert_eq!(lacking, [6, 7, 8]);
+        let settled = (0..20).take_while(|_| !held.settle()).count();
+        assert_eq!(settled, 9);
     }
 
     #[test]
     fn what_cannot_be_held_is_read() {
         let mut held = Held::default();
-        (3..=6).for_each(|index| held.arrive(&delivery(index), 12));
-        assert_eq!(indexes(held.join(2)), None);
-        held.arrive(&delivery(7), 12);
-        assert_eq!(indexes(held.join(6)), Some(vec![7]));
+        (3..=6).for_each(|index| held.arrive(&delivery(index), 600));
+        assert_eq!(indexes(held.join(at(2))), None);
+        held.arrive(&delivery(7), 600);
+        assert_eq!(indexes(held.join(at(6))), Some(vec![7]));
     }
 }

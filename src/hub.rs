@@ -11,7 +11,7 @@ use slab::Slab;
 
 pub use self::outboxes::{OutboxEvent, Outboxes};
 use crate::history::{Held, Joined};
-use crate::pipe::{Delivery, Pipe};
+use crate::pipe::{Delivery, Pipe, Position};
 
 #[derive(Default)]
 pub struct Hub {
@@ -50,10 +50,12 @@ pub struct SubscriptionId(u32);
 pub struct Run<'r> {
     pub pipe: &'r Pipe,
     pub deliveries: &'r [Arc<Delivery>],
-    /// The wire bytes of all of them, and whatever is to go out behind them.
+    /// The wire bytes of all of them, and `behind`.
     pub together: Bytes,
     /// The wire bytes of one.
     pub encode: fn(&Delivery) -> Bytes,
+    /// What goes out behind them.
+    pub behind: Bytes,
 }
 
 impl Hub {
@@ -83,15 +85,18 @@ impl Hub {
         }
     }
 
-    /// History has been read up to `index`. Answers the arrivals that come next, after which the subscription is
-    /// live; or that reading must go on, because more arrived than could be kept aside.
-    pub fn join(&mut self, subscription: SubscriptionId, index: u64) -> Joined {
-        let Some(held) = self.held.get_mut(&subscription) else { return Joined::Live(Vec::new()) };
-        let joined = held.join(index);
-        if matches!(joined, Joined::Live(_)) {
-            self.release(subscription);
-        }
-        joined
+    /// History has been read up to `last`. Answers the arrivals that come next, after which the subscription is
+    /// live; or that reading must go on, because more arrived than could be kept aside. News of what was read that
+    /// come later are known, and not delivered again.
+    pub fn join(&mut self, subscription: SubscriptionId, last: Option<Position>) -> Joined {
+        self.held.get_mut(&subscription).map_or(Joined::Live(Vec::new()), |held| held.join(last))
+    }
+
+    /// To be called once a second: forgets readings that ended a while ago.
+    pub fn settle(&mut self) {
+        let settled: Vec<SubscriptionId> =
+            self.held.iter_mut().filter_map(|(subscription, held)| held.settle().then_some(*subscription)).collect();
+        settled.into_iter().for_each(|subscription| self.release(subscription));
     }
 
     fn release(&mut self, subscription: SubscriptionId) {
@@ -154,8 +159,7 @@ impl Hub {
             if *held_count > 0
                 && let Some(held) = held.get_mut(&subscriber.subscription)
             {
-                let bytes_max = outboxes.waiting_bytes_max();
-                run.deliveries.iter().for_each(|delivery| held.arrive(delivery, bytes_max));
+                run.arrive(slot, held, outboxes);
             } else if has_origin && run.deliveries.iter().any(|delivery| outboxes.is(slot, delivery.origin)) {
                 for delivery in run.deliveries {
                     if !outboxes.is(slot, delivery.origin) {
@@ -167,6 +171,27 @@ impl Hub {
             }
         }
         subscribers.len()
+    }
+}
+
+impl Run<'_> {
+    /// Arrives for a subscriber that reads, or has read a moment ago.
+    fn arrive(&self, slot: u32, held: &mut Held, outboxes: &mut Outboxes) {
+        let bytes_max = outboxes.waiting_bytes_max();
+        let mut is_behind = false;
+        for delivery in self.deliveries {
+            match held.lacks(delivery) {
+                None => held.arrive(delivery, bytes_max),
+                Some(true) => {
+                    outboxes.push(slot, (self.encode)(delivery));
+                    is_behind = true;
+                }
+                Some(false) => {}
+            }
+        }
+        if is_behind && !self.behind.is_empty() {
+            outboxes.push(slot, self.behind.clone());
+        }
     }
 }
 
@@ -211,7 +236,7 @@ mod tests {
 
     fn deliver(hub: &mut Hub, outboxes: &mut Outboxes, deliveries: &[Arc<Delivery>]) -> usize {
         let together = Bytes::from(deliveries.iter().map(|delivery| encode(delivery)).collect::<Vec<_>>().concat());
-        hub.deliver(&Run { pipe: &deliveries[0].pipe, deliveries, together, encode }, outboxes)
+        hub.deliver(&Run { pipe: &deliveries[0].pipe, deliveries, together, encode, behind: Bytes::new() }, outboxes)
     }
 
     /// All that waits for a slot.
@@ -271,10 +296,13 @@ mod tests {
         hub.hold(reading);
         deliver(&mut hub, &mut outboxes, &[delivery(&room, 4, "d", None), delivery(&room, 5, "e", None)]);
         assert!(outboxes.is_empty(0));
-        let Joined::Live(arrivals) = hub.join(reading, 4) else { panic!("all was held") };
+        let Joined::Live(arrivals) = hub.join(reading, Some(Position { epoch: 1, index: 4 })) else {
+            panic!("all was held")
+        };
         assert_eq!(arrivals.len(), 1, "the fourth was read");
-        deliver(&mut hub, &mut outboxes, &[delivery(&room, 6, "f", None)]);
-        assert_eq!([drain(&mut outboxes, 0), drain(&mut outboxes, 1)], ["f", "def"]);
+        // News of the fourth are late.
+        deliver(&mut hub, &mut outboxes, &[delivery(&room, 4, "d", None), delivery(&room, 6, "f", None)]);
+        assert_eq!([drain(&mut outboxes, 0), drain(&mut outboxes, 1)], ["f", "dedf"]);
         hub.hold(reading);
         hub.unsubscribe(reading);
         assert_eq!(hub.subscribers(&room), [1]);

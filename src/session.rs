@@ -12,7 +12,7 @@ use crate::node::{Answer, Ask, EarId, Visitor};
 use crate::pipe::{ConnectionId, Pipe, PipeKind, PipeName};
 use crate::user::{About, Credentials, TenantId, UserId};
 
-use self::reading::Reading;
+use self::reading::{Reading, Receipts};
 
 pub struct Session {
     id: ConnectionId,
@@ -25,6 +25,7 @@ pub struct Session {
     /// The user's own log.
     log: Option<SubscriptionId>,
     waits_for: Option<Waits>,
+    receipts: Receipts,
     is_of_generation_five: bool,
 }
 
@@ -104,6 +105,7 @@ impl Session {
             subscriptions: Vec::new(),
             log: None,
             waits_for: None,
+            receipts: Receipts::default(),
             is_of_generation_five: hello.major_version > 4,
         };
         if hello.major_version < MAJOR_VERSION_MIN {
@@ -134,6 +136,11 @@ impl Session {
         self.waits_for.is_some()
     }
 
+    /// Whether an answer of the node is on its way.
+    pub fn is_asking(&self) -> bool {
+        !matches!(self.waits_for, None | Some(Waits::Room(_)))
+    }
+
     /// The original client comes back only when its close is not answered.
     pub fn answers_close(&self) -> bool {
         self.is_of_generation_five
@@ -159,7 +166,10 @@ impl Session {
 
     pub fn received(&mut self, text: &str, around: &mut Surroundings<'_>) -> Next {
         match ClientFrame::parse(text) {
-            ClientFrame::Subscription { names, refused } => self.replace_subscriptions(names, refused, around),
+            ClientFrame::Subscription { names, refused, unnamed } => {
+                self.tell_refused(&refused, unnamed, around);
+                self.replace_subscriptions(names, around)
+            }
             ClientFrame::Publish { name, event, text, is_anonymous } => {
                 self.publish(name, event, text, is_anonymous, around)
             }
@@ -205,6 +215,9 @@ impl Session {
 
     /// An answer of the node. One that is not waited for changes nothing.
     pub fn answered(&mut self, answer: Answer, around: &mut Surroundings<'_>) -> Next {
+        if let Answer::Taken(taken) = answer {
+            return self.taken(taken);
+        }
         let (slot, now) = (self.id.slot, around.now);
         let reply = match (self.waits_for.take(), answer) {
             (Some(Waits::Authorisation(credentials)), Answer::Authorised(Ok(is_authorised))) => {

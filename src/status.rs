@@ -8,7 +8,9 @@ pub const SERVER_VERSION: &str = concat!("8.0.36-cometql-", env!("CARGO_PKG_VERS
 pub struct Status {
     started: Instant,
     browsers_connected: AtomicI64,
+    browser_sockets: AtomicI64,
     sql_clients_connected: AtomicI64,
+    browsers_too_slow: AtomicU64,
     messages_published: AtomicU64,
     frames_delivered: AtomicU64,
     statements: AtomicU64,
@@ -19,7 +21,9 @@ impl Status {
         Status {
             started: Instant::now(),
             browsers_connected: AtomicI64::new(0),
+            browser_sockets: AtomicI64::new(0),
             sql_clients_connected: AtomicI64::new(0),
+            browsers_too_slow: AtomicU64::new(0),
             messages_published: AtomicU64::new(0),
             frames_delivered: AtomicU64::new(0),
             statements: AtomicU64::new(0),
@@ -33,6 +37,16 @@ impl Status {
     /// `by` is 1 for who came and -1 for who went.
     pub fn browsers_changed(&self, by: i64) {
         self.browsers_connected.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// `by` is 1 for a connection that was accepted and -1 for one that was closed, whatever was said on it.
+    pub fn browser_sockets_changed(&self, by: i64) {
+        self.browser_sockets.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// A browser was sent away because more waited for it than may.
+    pub fn browser_too_slow(&self) {
+        self.browsers_too_slow.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn sql_clients_changed(&self, by: i64) {
@@ -53,6 +67,15 @@ impl Status {
 
     pub fn browsers_connected(&self) -> u64 {
         u64::try_from(self.browsers_connected.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Connections of browsers, those among them that have not asked for a WebSocket.
+    pub fn browser_sockets(&self) -> u64 {
+        u64::try_from(self.browser_sockets.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub fn browsers_too_slow(&self) -> u64 {
+        self.browsers_too_slow.load(Ordering::Relaxed)
     }
 
     pub fn sql_clients_connected(&self) -> u64 {

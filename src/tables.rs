@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::cometql::{Expression, Kill, Statement, Transaction};
+use crate::cometql::{Dialect, Expression, Kill, Statement, Transaction};
 use crate::node::{Client, ClientEntry, End, Node};
 use crate::user::TenantId;
 
@@ -13,6 +13,7 @@ mod at_once;
 mod calendar;
 mod catalog;
 mod checks;
+mod derived;
 mod distinct;
 mod each_pipe;
 mod errors;
@@ -29,6 +30,7 @@ mod pipes_messages;
 mod pipes_settings;
 mod profiler;
 mod revoked_tokens;
+mod scope;
 mod select;
 mod session;
 mod shape;
@@ -45,7 +47,8 @@ mod value;
 mod walk;
 
 use catalog::Destination;
-use expression::{Context, Evaluator, Scope};
+use expression::{Context, Evaluator};
+use scope::Scope;
 use session::Session;
 use source::Source;
 use table::{Domain, Table};
@@ -180,7 +183,7 @@ impl Caller {
     pub fn columns(&self, statement: &Statement) -> Result<Vec<Column>, SqlError> {
         match statement {
             Statement::Select(select) => {
-                let source = Source::of(select.from.as_ref(), &self.session)?;
+                let source = Source::of(select.from.as_ref(), &self.session, &[])?;
                 let scope = shape::scope_of(select, &source);
                 if let Some(condition) = &select.condition {
                     scope.check(condition)?;
@@ -249,9 +252,9 @@ impl Caller {
         Arc::make_mut(session).reset(login, domain.node.config());
     }
 
-    /// Whether texts are read with backslash escapes: false when the client has set NO_BACKSLASH_ESCAPES.
-    pub fn backslash_escapes(&self) -> bool {
-        self.session.backslash_escapes
+    /// How the client's texts are read: it may have set NO_BACKSLASH_ESCAPES or ANSI_QUOTES.
+    pub fn dialect(&self) -> Dialect {
+        self.session.dialect
     }
 
     /// For the status flags of every reply: autocommit is on.

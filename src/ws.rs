@@ -106,10 +106,11 @@ fn join(threads: Vec<JoinHandle<io::Result<()>>>) -> io::Result<()> {
 async fn deal(listener: TcpListener, mailboxes: &[Arc<Mailbox>], status: &Status, connections_max: usize) {
     for mailbox in mailboxes.iter().cycle() {
         let socket = accept(&listener).await;
-        if status.browsers_connected() >= connections_max as u64 {
+        if status.browser_sockets() >= connections_max as u64 {
             tracing::warn!("a browser is refused: there are ws_connections_max = {connections_max} already");
             continue;
         }
+        status.browser_sockets_changed(1);
         mailbox.post(Mail::Accepted(socket));
     }
 }

@@ -272,6 +272,38 @@ async fn in_memory_nothing_is_left_on_disk() {
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
+/// The browser of user 7, which shows `key`.
+fn browser_of_seven(address: SocketAddr, key: &str) -> Browser {
+    let target = format!("/ws/sesion={key}&myid=7&devid=0&v=4.08&uuid=Qm3_xKp0aZr7LtY2vB9nWc5dHs8-JgEu&api=js");
+    let (browser, head) = Browser::upgrade(address, &target);
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    browser
+}
+
+#[tokio::test]
+async fn a_user_logs_in_by_a_hash_gets_what_waited_is_seen_and_sent_away() {
+    let node = Node::in_memory();
+    let mut sql = connect(node.sql, &node.password).await.unwrap();
+    sql.query_drop("INSERT INTO users_auth (id, hash) VALUES (7, 'opensesame')").await.unwrap();
+    sql.query_drop("INSERT INTO users_messages (id, event, message) VALUES (7, 'note', 'waited')").await.unwrap();
+    let time = "SELECT time FROM users_time WHERE id = 7";
+    assert_eq!(sql.query_first(time).await.unwrap(), Some(-1));
+
+    let mut browser = browser_of_seven(node.browsers, "opensesame");
+    assert_eq!(browser.frame().json()["authorized"], true);
+    let waited = browser.frame().json();
+    assert_eq!((&waited["pipe"], &waited["event"], &waited["data"]), (&"msg".into(), &"note".into(), &"waited".into()));
+    assert_eq!(sql.query_first(time).await.unwrap(), Some(0));
+    browser.subscribe(&["web_room"]);
+    let here: Vec<(String, u32, String)> =
+        sql.query("SELECT name, user_id, ip FROM users_in_pipes WHERE name = 'web_room'").await.unwrap();
+    assert_eq!(here, [("web_room".to_owned(), 7, "127.0.0.1".to_owned())]);
+
+    sql.query_drop("DELETE FROM users_auth WHERE id = 7").await.unwrap();
+    while browser.frame_or_end().is_some() {}
+    assert_eq!(browser_of_seven(node.browsers, "opensesame").frame().json()["authorized"], false);
+}
+
 /// What the clients of all rounds were told, pipe by pipe.
 #[derive(Default)]
 struct Told {

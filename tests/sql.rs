@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use clock::StillClock;
 use cometql::clock::UnixMillis;
-use cometql::cometql::{Dialect, prepare};
+use cometql::cometql::prepare;
 use cometql::node::{Config, EarId, Node, Record};
 use cometql::pipe::{Pipe, PipeName};
 use cometql::status::Status;
@@ -160,8 +160,7 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
 }
 
 async fn answer(caller: &mut Caller, text: &str) -> Vec<String> {
-    let dialect = Dialect { backslash_escapes: caller.backslash_escapes() };
-    let statement = match prepare(text, dialect) {
+    let statement = match prepare(text, caller.dialect()) {
         Ok((statement, _)) => statement,
         Err(mistake) => return vec![format!("ERROR 3 (42000): {mistake}")],
     };

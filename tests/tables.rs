@@ -80,7 +80,7 @@ async fn only_root_reaches_the_pipes_of_another_tenant() {
 async fn a_session_knows_its_transaction_and_forgets_it_when_reset() {
     let world = world().await;
     let mut caller = world.caller("root", None).unwrap();
-    assert!(caller.autocommit() && !caller.in_transaction() && caller.backslash_escapes());
+    assert!(caller.autocommit() && !caller.in_transaction() && caller.dialect().backslash_escapes);
     let steps = [
         ("BEGIN", true, true),
         ("SAVEPOINT a", true, true),
@@ -97,9 +97,9 @@ async fn a_session_knows_its_transaction_and_forgets_it_when_reset() {
         assert_eq!((caller.autocommit(), caller.in_transaction()), (autocommit, in_transaction), "{statement}");
     }
     assert_eq!(code(&mut caller, "SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', autocommit = OFF", &[]).await, 0);
-    assert!(!caller.backslash_escapes() && !caller.autocommit());
+    assert!(!caller.dialect().backslash_escapes && !caller.autocommit());
     caller.reset();
-    assert!(caller.backslash_escapes() && caller.autocommit());
+    assert!(caller.dialect().backslash_escapes && caller.autocommit());
 }
 
 #[tokio::test]

@@ -303,7 +303,9 @@ fn the_commands_of_the_pages_can_be_run() {
         for command in mentions::commands(&read(page)) {
             let words: Vec<&str> = command.split_whitespace().collect();
             let is_there = match words.as_slice() {
-                ["cargo", "test", "--test", name, ..] => root().join(format!("tests/{name}.rs")).exists(),
+                ["cargo", "test", "--test", name, ..] => ["tests/{}.rs", "tests/{}/main.rs"]
+                    .iter()
+                    .any(|place| root().join(place.replace("{}", name)).exists()),
                 ["cargo", _, "--example", name, ..] => root().join(format!("examples/{name}.rs")).exists(),
                 [script, ..] if script.contains('/') => is_executable(&root().join(script)),
                 _ => true,

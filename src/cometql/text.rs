@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn without_backslash_escapes_only_quotes_are_undone() {
         let literal = r#"'a\n''{"u":"\\u043f"}'"#;
-        let text = parsed(literal, Dialect { backslash_escapes: false });
+        let text = parsed(literal, Dialect { backslash_escapes: false, ..Dialect::default() });
         assert_eq!(text.mysql(), r#"a\n'{"u":"\\u043f"}"#);
         assert_eq!(text.comet(), text.mysql());
     }

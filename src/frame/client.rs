@@ -6,6 +6,9 @@ use crate::user::UserId;
 /// Longest marker that is echoed, in bytes.
 const MARKER_BYTES_MAX: usize = 64;
 
+/// Most names of one list that are refused by name.
+const REFUSED_MAX: usize = 20;
+
 /// What a browser asks for in one text frame.
 #[derive(PartialEq, Eq, Debug)]
 pub enum ClientFrame<'t> {
@@ -13,6 +16,8 @@ pub enum ClientFrame<'t> {
     Subscription {
         names: Vec<PipeName>,
         refused: Vec<(String, NameError)>,
+        /// How many more were refused than `refused` tells of.
+        unnamed: usize,
     },
     /// `is_anonymous`: the sender does not want to be told by name.
     Publish {
@@ -73,16 +78,17 @@ fn is_command_letter(letter: char) -> bool {
 /// Names stand between any bytes that cannot be part of one. A name given twice counts once.
 fn subscription<'t>(arguments: &str) -> ClientFrame<'t> {
     let mut names: Vec<PipeName> = Vec::new();
-    let mut refused = Vec::new();
+    let (mut refused, mut unnamed) = (Vec::new(), 0);
     for text in arguments.split(|c: char| !is_command_letter(c) && c != '-').filter(|text| !text.is_empty()) {
         match PipeName::for_subscription(text) {
             Ok(name) => names.push(name),
-            Err(error) => refused.push((shortened(text).to_owned(), error)),
+            Err(error) if refused.len() < REFUSED_MAX => refused.push((shortened(text).to_owned(), error)),
+            Err(_) => unnamed += 1,
         }
     }
     names.sort_unstable();
     names.dedup();
-    ClientFrame::Subscription { names, refused }
+    ClientFrame::Subscription { names, refused, unnamed }
 }
 
 /// `[@]name`, event, one byte that says nothing, and the text up to the end of the frame.
@@ -129,12 +135,13 @@ mod tests {
     #[test]
     fn a_subscription_takes_every_name_that_is_one() {
         let parse = |text: &str| match ClientFrame::parse(text) {
-            ClientFrame::Subscription { names, refused } => (names, refused.len()),
+            ClientFrame::Subscription { names, refused, unnamed } => (names, refused.len() + unnamed),
             other => panic!("{other:?}"),
         };
         assert_eq!(parse("subscription\nweb_room\ntrack_hall"), (vec![name("track_hall"), name("web_room")], 0));
         assert_eq!(parse("subscription\na\nbb\nbb\n\ncc.dd"), (vec![name("bb"), name("cc"), name("dd")], 1));
         assert_eq!(parse(&format!("subscription\n{}\nok", "x".repeat(65))), (vec![name("ok")], 1));
+        assert_eq!(parse(&"subscription\nx".replace("\nx", &"\nx".repeat(50_000))), (vec![], 50_000));
         assert_eq!(parse("subscription\n"), (vec![], 0));
         assert_eq!(parse("subscription"), (vec![], 0));
         assert_eq!(ClientFrame::parse("statistics\n{}"), ClientFrame::Ignored);

@@ -20,6 +20,8 @@ struct Outbox {
     frames: Frames,
     /// What waits behind the first frame.
     waiting_bytes: usize,
+    /// Room beyond the most, for pages; none again when all has been sent.
+    page_bytes: usize,
     owner: Option<ConnectionId>,
     is_dirty: bool,
     is_too_slow: bool,
@@ -55,13 +57,28 @@ enum Frames {
     Many(VecDeque<Bytes>),
 }
 
+impl Frames {
+    /// Without what waits behind the first.
+    fn first(self) -> Frames {
+        match self {
+            Frames::Many(mut queue) => queue.pop_front().map_or(Frames::Empty, Frames::One),
+            first => first,
+        }
+    }
+}
+
 impl Outboxes {
     pub fn new(waiting_bytes_max: usize) -> Outboxes {
         Outboxes { boxes: Vec::new(), dirty: VecDeque::new(), waiting_bytes_max }
     }
 
-    pub(super) fn waiting_bytes_max(&self) -> usize {
+    pub fn waiting_bytes_max(&self) -> usize {
         self.waiting_bytes_max
+    }
+
+    /// What waits for a connection behind its first frame.
+    pub fn waiting_bytes(&self, slot: u32) -> usize {
+        self.boxes.get(slot as usize).map_or(0, |outbox| outbox.waiting_bytes)
     }
 
     pub fn open(&mut self, owner: ConnectionId) {
@@ -81,18 +98,19 @@ impl Outboxes {
         connection.is_some() && self.boxes[slot as usize].owner == connection
     }
 
-    /// Puts a frame behind what waits. When more than the most waits behind the first, the frame is dropped and
-    /// the outbox is too slow from then on: its connection is to be closed.
+    /// Puts a frame behind what waits. When more than the most waits behind the first, all but the first is dropped
+    /// (that one may be half sent) and the outbox is too slow from then on: its connection is to be closed. Nothing is put behind an end: a close
+    /// frame is the last that a connection sends (RFC 6455, 5.5.1).
     pub fn push(&mut self, slot: u32, frame: Bytes) {
         let outbox = &mut self.boxes[slot as usize];
-        if outbox.owner.is_none() || outbox.is_too_slow {
+        if outbox.owner.is_none() || outbox.is_too_slow || outbox.when_empty == WhenEmpty::End {
             return;
         }
         outbox.frames = match std::mem::take(&mut outbox.frames) {
             Frames::Empty => Frames::One(frame),
-            _ if outbox.waiting_bytes + frame.len() > self.waiting_bytes_max => {
-                outbox.is_too_slow = true;
-                Frames::Empty
+            waiting if outbox.waiting_bytes + frame.len() > self.waiting_bytes_max + outbox.page_bytes => {
+                (outbox.is_too_slow, outbox.waiting_bytes) = (true, 0);
+                waiting.first()
             }
             Frames::One(first) => {
                 outbox.waiting_bytes += frame.len();
@@ -105,6 +123,13 @@ impl Outboxes {
             }
         };
         self.mark(slot);
+    }
+
+    /// Puts a page of something that is read behind what waits. It does not count as slowness: its session reads the
+    /// next when this one has been sent.
+    pub fn push_page(&mut self, slot: u32, page: Bytes) {
+        self.boxes[slot as usize].page_bytes += page.len();
+        self.push(slot, page);
     }
 
     /// Has the slot looked at again, for instance because its socket takes bytes again.
@@ -127,6 +152,17 @@ impl Outboxes {
         let slot = self.dirty.pop_front()?;
         self.boxes[slot as usize].is_dirty = false;
         Some(slot)
+    }
+
+    /// The last word for a connection that is too slow, behind the frame that was being sent.
+    pub fn end_with(&mut self, slot: u32, frame: Bytes) {
+        let outbox = &mut self.boxes[slot as usize];
+        outbox.frames = match std::mem::take(&mut outbox.frames).first() {
+            Frames::One(first) => Frames::Many(VecDeque::from([first, frame])),
+            Frames::Empty | Frames::Many(_) => Frames::One(frame),
+        };
+        (outbox.waiting_bytes, outbox.page_bytes, outbox.is_too_slow) = (0, 0, false);
+        self.end(slot);
     }
 
     /// Has the connection end when all that waits for it has been sent.
@@ -201,11 +237,14 @@ impl Outboxes {
                         break;
                     }
                     bytes -= first.len();
-                    outbox.waiting_bytes -= queue.front().map_or(0, Bytes::len);
+                    outbox.waiting_bytes = outbox.waiting_bytes.saturating_sub(queue.front().map_or(0, Bytes::len));
                 }
                 if queue.is_empty() { Frames::Empty } else { Frames::Many(queue) }
             }
         };
+        if matches!(outbox.frames, Frames::Empty) {
+            outbox.page_bytes = 0;
+        }
     }
 }
 
@@ -258,14 +297,31 @@ mod tests {
         assert_eq!(outboxes.event(0), None);
         outboxes.push(0, Bytes::from_static(b"5"));
         assert_eq!(outboxes.event(0), Some(OutboxEvent::TooSlow));
-        assert!(outboxes.is_empty(0), "what waited is let go at once");
-        assert_eq!(outboxes.event(1), None);
+        assert_eq!(outboxes.boxes[0].waiting_bytes, 0);
+        assert!(outboxes.only(0).is_some(), "what waited is let go at once, but for the first");
+        outboxes.end_with(0, Bytes::from_static(b" and a last word"));
+        assert_eq!((outboxes.event(0), outboxes.event(1)), (None, None));
+        assert_eq!(drain(&mut outboxes, 0, 5), "a first frame of any length and a last word");
+        assert_eq!(outboxes.event(0), Some(OutboxEvent::Ended));
         outboxes.close(0);
         outboxes.push(0, Bytes::from_static(b"nobody is there"));
         assert!(outboxes.is_empty(0));
         outboxes.open(connection(0));
         outboxes.push(0, Bytes::from_static(b"new"));
         assert_eq!(drain(&mut outboxes, 0, 100), "new");
+    }
+
+    #[test]
+    fn a_page_is_no_slowness_and_gives_no_room_to_what_comes_later() {
+        let mut outboxes = outboxes(1, 4);
+        outboxes.push(0, Bytes::from_static(b"greeting"));
+        outboxes.push_page(0, Bytes::from_static(b"a long page"));
+        outboxes.push(0, Bytes::from_static(b"1234"));
+        assert_eq!(outboxes.event(0), None);
+        assert_eq!(drain(&mut outboxes, 0, 100), "greetinga long page1234");
+        outboxes.push(0, Bytes::from_static(b"first"));
+        outboxes.push(0, Bytes::from_static(b"12345"));
+        assert_eq!(outboxes.event(0), Some(OutboxEvent::TooSlow));
     }
 
     #[test]
@@ -277,6 +333,7 @@ mod tests {
         outboxes.taken(0, 1);
         assert_eq!((outboxes.event(0), outboxes.event(0)), (Some(OutboxEvent::Emptied), None));
         outboxes.end(0);
+        outboxes.push(0, Bytes::from_static(b"behind the end"));
         outboxes.tell_when_empty(0);
         assert_eq!(outboxes.event(0), Some(OutboxEvent::Ended));
     }

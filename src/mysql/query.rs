@@ -147,7 +147,7 @@ impl Connection {
 
     /// How the client writes its texts now.
     pub(super) fn dialect(&mut self) -> Result<Dialect, SqlError> {
-        Ok(Dialect { backslash_escapes: self.caller()?.backslash_escapes() })
+        Ok(self.caller()?.dialect())
     }
 }
 

@@ -60,8 +60,10 @@ pub struct Visitor {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Authorised(Result<bool, StoreError>),
-    /// To Listen and to Take.
+    /// To Listen.
     Done(Result<(), StoreError>),
+    /// To Take, which nobody waits for: an answer of its own, so that it is never taken for another.
+    Taken(Result<(), StoreError>),
     /// To Join and to Read.
     Page(Result<Page, StoreError>),
     Published(Result<Published, StoreError>),
@@ -79,7 +81,7 @@ impl Node {
             Ask::Listen { visitor, take, leave } => Answer::Done(self.listen(&visitor, &take, &leave).await),
             Ask::Join { visitor, user } => Answer::Page(self.join(&visitor, user).await),
             Ask::Read { pipe, since } => Answer::Page(self.store.history(&pipe, since, PAGE).await),
-            Ask::Take { log, index } => Answer::Done(self.store.take(&log, index).await),
+            Ask::Take { log, index } => Answer::Taken(self.store.take(&log, index).await),
             Ask::Publish(publish) => {
                 let published = self.publish(vec![publish]).await;
                 Answer::Published(published.and_then(|published| {
@@ -110,7 +112,7 @@ impl Node {
         for pipe in leave {
             let listeners = self.store.unlisten(pipe, visitor.ear).await?;
             match pipe {
-                Pipe::Named(_, name) => self.track(visitor, name, "unsubscription").await?,
+                Pipe::Named(_, name) => self.track(visitor, name, "unsubscription").await,
                 Pipe::Log(_, user) if listeners == 0 => self.went(visitor.tenant, *user),
                 Pipe::Log(..) => {}
             }
@@ -118,22 +120,26 @@ impl Node {
         for pipe in take {
             // The newcomer does not see its own event: it is the origin.
             if let Pipe::Named(_, name) = pipe {
-                self.track(visitor, name, "subscription").await?;
+                self.track(visitor, name, "subscription").await;
             }
             self.store.listen(pipe, visitor.ear).await?;
         }
         Ok(())
     }
 
-    /// `track_*` pipes tell who comes and goes.
-    async fn track(&self, visitor: &Visitor, name: &PipeName, event: &str) -> Result<(), StoreError> {
+    /// `track_*` pipes tell who comes and goes. When that cannot be told, coming and going go on: a departure that
+    /// stops halfway would leave somebody listening for ever.
+    async fn track(&self, visitor: &Visitor, name: &PipeName, event: &str) {
         if name.kind() != PipeKind::Track {
-            return Ok(());
+            return;
         }
         let user = visitor.user.map_or(0, UserId::number);
         let uuid = serde_json::Value::from(&*visitor.uuid);
         let text = format!("{{\"user_id\":{user},\"uuid\":{uuid}}}");
-        self.tell(Pipe::Named(visitor.tenant, name.clone()), event, text, Some(visitor.connection)).await
+        let pipe = Pipe::Named(visitor.tenant, name.clone());
+        if let Err(error) = self.tell(pipe, event, text, Some(visitor.connection)).await {
+            tracing::warn!("{name} was not told of a {event}: {error}");
+        }
     }
 
     /// Publishes something the node itself has to say, if anybody listens: it is never kept, and a pipe for each user

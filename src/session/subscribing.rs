@@ -7,18 +7,21 @@ use crate::frame;
 use crate::node::Ask;
 use crate::pipe::{NameError, Pipe, PipeKind, PipeName};
 
+/// Most private pipes of one list that are refused by name.
+const PRIVATE_NAMES_MAX: usize = 20;
+
 impl Session {
-    /// From now on exactly these, as far as they are allowed. What stays is not touched.
-    pub(super) fn replace_subscriptions(
-        &mut self,
-        names: Vec<PipeName>,
-        refused: Vec<(String, NameError)>,
-        around: &mut Surroundings<'_>,
-    ) -> Next {
-        for (name, error) in refused {
-            let text = format!("Not subscribed to {name}, which {error}");
+    /// Names that are none; `unnamed` is how many more there were.
+    pub(super) fn tell_refused(&self, refused: &[(String, NameError)], unnamed: usize, around: &mut Surroundings<'_>) {
+        let named = refused.iter().map(|(name, error)| format!("Not subscribed to {name}, which {error}"));
+        let others = (unnamed > 0).then(|| format!("Not subscribed to {unnamed} more, whose names are none either"));
+        for text in named.chain(others) {
             around.outboxes.push(self.id.slot, frame::subscription_error(400, &text, around.now));
         }
+    }
+
+    /// From now on exactly these, as far as they are allowed. What stays is not touched.
+    pub(super) fn replace_subscriptions(&mut self, names: Vec<PipeName>, around: &mut Surroundings<'_>) -> Next {
         let allowed = self.allowed(names, around);
         let mut leave = Vec::new();
         self.subscriptions.retain(|subscription| {
@@ -44,14 +47,20 @@ impl Session {
 
     /// The pipes this browser may subscribe to, sorted as the names are; it is told of the others.
     fn allowed(&self, mut names: Vec<PipeName>, around: &mut Surroundings<'_>) -> Vec<Pipe> {
+        let mut private_names = 0;
         names.retain(|name| {
             let is_allowed = self.may_read(name);
-            if !is_allowed {
+            if !is_allowed && private_names < PRIVATE_NAMES_MAX {
                 let text = format!("Not subscribed to {name}: private pipes need a login");
                 around.outboxes.push(self.id.slot, frame::subscription_error(403, &text, around.now));
             }
+            private_names += usize::from(!is_allowed);
             is_allowed
         });
+        if private_names > PRIVATE_NAMES_MAX {
+            let text = format!("Not subscribed to {private_names} private pipes, which need a login");
+            around.outboxes.push(self.id.slot, frame::subscription_error(403, &text, around.now));
+        }
         if names.len() > around.subscriptions_max {
             let (most, asked) = (around.subscriptions_max, names.len());
             let text =

@@ -1,6 +1,7 @@
 //! What clients ask about the server itself: SHOW, DESCRIBE, SET, USE.
 
-use super::expression::{Context, Evaluator, Scope};
+use super::expression::{Context, Evaluator};
+use super::scope::Scope;
 use super::select::answer_subqueries;
 use super::session::Session;
 use super::source::{DATABASE, Database, database_named};

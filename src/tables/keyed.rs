@@ -12,6 +12,7 @@ use super::expression::{Context, Evaluator};
 use super::insert::row_place;
 use super::matching::{require_column, scope};
 use super::paging::Paging;
+use super::scope::Scope;
 use super::table::{Domain, Insertion, Row, Scan, Table, TableColumn, Verb};
 use super::value::text_of;
 use super::walk::walk;
@@ -115,9 +116,10 @@ impl<T: Keyed> Table for T {
         domain: &Domain,
         rows: Vec<Row>,
         changes: &[Change],
+        scope: &Scope,
         context: &Context,
     ) -> Result<Done, SqlError> {
-        update(self, domain, rows, changes, context).await
+        update(self, domain, rows, changes, scope, context).await
     }
 
     async fn truncate(&self, domain: &Domain) -> Result<(), SqlError> {
@@ -148,8 +150,9 @@ async fn writing<T: Keyed>(domain: &Domain, (key, kept): (T::Key, T::Kept)) -> R
 
 /// All rows are checked first; then they are written. Only a store that fails leaves some written and others not.
 async fn insert<T: Keyed>(table: &T, domain: &Domain, insertion: Insertion<'_>) -> Result<Done, SqlError> {
+    let scope = scope(table, None);
     for change in insertion.on_duplicate {
-        check_change(table, change)?;
+        check_change(table, change, &scope)?;
     }
     let count = insertion.rows.len();
     let bytes_max = insertion.context.message_bytes_max;
@@ -203,7 +206,7 @@ fn beside<T: Keyed>(
         return Ok(None);
     }
     let context = with_values(table, on_duplicate, &T::row(key, &kept), context);
-    let (_, changed) = changed(table, &T::row(key, &before), on_duplicate, &context)?;
+    let (_, changed) = changed(table, &T::row(key, &before), on_duplicate, &scope(table, None), &context)?;
     Ok((changed != before).then_some((2, changed)))
 }
 
@@ -212,15 +215,16 @@ async fn update<T: Keyed>(
     domain: &Domain,
     rows: Vec<Row>,
     changes: &[Change],
+    scope: &Scope,
     context: &Context,
 ) -> Result<Done, SqlError> {
     for change in changes {
-        check_change(table, change)?;
+        check_change(table, change, scope)?;
     }
     let matched = rows.len();
     let mut changes_made = Vec::new();
     for row in rows {
-        let (key, kept) = changed(table, &row, changes, context)?;
+        let (key, kept) = changed(table, &row, changes, scope, context)?;
         if T::row(&key, &kept) != row {
             changes_made.push((key, kept));
         }
@@ -231,14 +235,14 @@ async fn update<T: Keyed>(
     Ok(Done { affected: affected as u64, insert_id: 0, info })
 }
 
-fn check_change(table: &dyn Table, change: &Change) -> Result<(), SqlError> {
+fn check_change(table: &dyn Table, change: &Change, scope: &Scope) -> Result<(), SqlError> {
     if require_column(table, &change.column)? == 0 {
         let (key, name) = (table.key(), table.name());
         return Err(read_only(format!(
             "Column `{key}` of `{name}` is read only: INSERT the new {key} and DELETE the old one"
         )));
     }
-    scope(table, None).check(&change.value)
+    scope.check(&change.value)
 }
 
 /// What a row has when `changes` have been made to it.
@@ -246,13 +250,13 @@ fn changed<T: Keyed>(
     table: &T,
     row: &[Value],
     changes: &[Change],
+    scope: &Scope,
     context: &Context,
 ) -> Result<(T::Key, T::Kept), SqlError> {
-    let scope = scope(table, None);
     let mut row = row.to_vec();
     for change in changes {
         let place = require_column(table, &change.column)?;
-        let value = Evaluator { context, scope: &scope, row: &row }.value(&change.value)?;
+        let value = Evaluator { context, scope, row: &row }.value(&change.value)?;
         row[place] = if matches!(change.value, Expression::Default(_)) { Value::Null } else { value };
     }
     T::entry(row.into_iter().map(Some).collect(), context.message_bytes_max, "")

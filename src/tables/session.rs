@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Encryption, Login, Value};
+use crate::cometql::Dialect;
 use crate::node::{self, CometStrings};
 use crate::user::TenantId;
 
@@ -22,7 +23,7 @@ pub(super) struct Session {
     pub database: Option<String>,
     pub autocommit: bool,
     pub in_transaction: bool,
-    pub backslash_escapes: bool,
+    pub dialect: Dialect,
     pub comet_strings: CometStrings,
     /// What it is when nobody sets it.
     pub comet_strings_by_default: CometStrings,
@@ -49,7 +50,7 @@ impl Session {
             database: None,
             autocommit: true,
             in_transaction: false,
-            backslash_escapes: true,
+            dialect: Dialect::default(),
             comet_strings: config.comet_strings,
             comet_strings_by_default: config.comet_strings,
             limits: Arc::clone(&config.limits),

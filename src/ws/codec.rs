@@ -36,7 +36,8 @@ pub enum Incoming<'b> {
     Text(&'b str),
     Ping(&'b [u8]),
     Pong(&'b [u8]),
-    Close,
+    /// With the code it gives, if any.
+    Close(Option<u16>),
 }
 
 /// A message that comes in fragments; empty most of the time.
@@ -144,7 +145,7 @@ impl Header {
         match self.opcode {
             Opcode::Ping => Ok(Some(Incoming::Ping(payload))),
             Opcode::Pong => Ok(Some(Incoming::Pong(payload))),
-            Opcode::Close => check_close(payload).map(|()| Some(Incoming::Close)),
+            Opcode::Close => close_code(payload).map(|code| Some(Incoming::Close(code))),
             Opcode::Text if self.is_final => text(payload).map(Some),
             Opcode::Text | Opcode::Continuation => {
                 assembly.text.get_or_insert_default().extend_from_slice(payload);
@@ -174,15 +175,16 @@ fn text(payload: &[u8]) -> Result<Incoming<'_>, CloseCode> {
 }
 
 /// A close frame has no body, or a code that may be sent and a reason in UTF-8 (5.5.1, 7.4).
-fn check_close(payload: &[u8]) -> Result<(), CloseCode> {
+fn close_code(payload: &[u8]) -> Result<Option<u16>, CloseCode> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-        return if payload.is_empty() { Ok(()) } else { Err(CloseCode::ProtocolError) };
+        return if payload.is_empty() { Ok(None) } else { Err(CloseCode::ProtocolError) };
     };
-    match u16::from_be_bytes(*code) {
+    let code = u16::from_be_bytes(*code);
+    match code {
         1000..=1003 | 1007..=1014 | 3000..=4999 => {}
         _ => return Err(CloseCode::ProtocolError),
     }
-    std::str::from_utf8(reason).map(drop).map_err(|_| CloseCode::InvalidText)
+    std::str::from_utf8(reason).map(|_| Some(code)).map_err(|_| CloseCode::InvalidText)
 }
 
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
@@ -201,12 +203,17 @@ pub fn pong(payload: &[u8]) -> Bytes {
 }
 
 pub fn close(code: CloseCode) -> Bytes {
-    control(0x88, &code.number().to_be_bytes())
+    close_because(code, "")
 }
 
-/// The answer to a close.
-pub fn close_answer() -> Bytes {
-    control(0x88, &1000u16.to_be_bytes())
+/// `why` is at most 123 bytes long.
+pub fn close_because(code: CloseCode, why: &'static str) -> Bytes {
+    control(0x88, &[&code.number().to_be_bytes(), why.as_bytes()].concat())
+}
+
+/// The answer to a close: the code it gave (5.5.1).
+pub fn close_answer(code: Option<u16>) -> Bytes {
+    code.map_or_else(|| control(0x88, &[]), |code| control(0x88, &code.to_be_bytes()))
 }
 
 /// Payloads of control frames have been checked when they came in, or are made here: they are short.
@@ -323,7 +330,7 @@ mod tests {
             let said = read_all(&masked(0x81, &vec![b'x'; length])).unwrap();
             assert_eq!(said[0].len(), length + "Text(\"\")".len());
         }
-        assert_eq!(read_all(&masked(0x88, b"")).unwrap(), ["Close"]);
-        assert_eq!(read_all(&masked(0x88, &[0x0f, 0xa0, b'b', b'y', b'e'])).unwrap(), ["Close"]);
+        assert_eq!(read_all(&masked(0x88, b"")).unwrap(), ["Close(None)"]);
+        assert_eq!(read_all(&masked(0x88, &[0x0f, 0xa0, b'b', b'y', b'e'])).unwrap(), ["Close(Some(4000))"]);
     }
 }

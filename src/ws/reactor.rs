@@ -1,5 +1,6 @@
 //! The only file with mio. One turn: wait, read what has arrived, take the mail, tick, write what is waiting.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
 use super::shard::Shard;
-use crate::node::{self, Answer, Ask, Ear, Node, Present};
+use crate::node::{self, Answer, Ask, Ear, News, Node, Present};
 use crate::pipe::{ConnectionId, Pipe};
 use crate::user::{TenantId, UserId};
 
@@ -24,6 +25,8 @@ const READ_BYTES: usize = 64 * 1024;
 const READS_A_TURN_MAX: usize = 4;
 /// Frames handed to one write.
 const SLICES_A_WRITE: usize = 64;
+/// What a message takes besides its text, in bytes.
+const MESSAGE_BYTES: usize = 256;
 /// So many sockets are written to before news are looked for again.
 const WRITES_BETWEEN_NEWS: usize = 64;
 const TICK: Duration = Duration::from_secs(1);
@@ -103,6 +106,11 @@ pub struct Reactor {
     buffer: Box<[u8]>,
     /// Slots whose sockets may have more to read than was read.
     unread: Vec<u32>,
+    /// News that have been taken and not delivered.
+    news: VecDeque<News>,
+    /// So many bytes of news may still be delivered in this turn. A burst goes out in portions, each written before
+    /// the next: who reads as fast as he can must not be too slow because much was published at once.
+    news_bytes: usize,
     is_stopping: bool,
 }
 
@@ -133,8 +141,8 @@ impl Reactor {
         let Post { poll, mailbox, ear } = post;
         let asker = Asker { node, runtime, mailbox: Arc::clone(&mailbox) };
         let buffer = vec![0; READ_BYTES].into_boxed_slice();
-        let sockets = Vec::new();
-        Reactor { poll, mailbox, ear, asker, shard, sockets, buffer, unread: Vec::new(), is_stopping: false }
+        let (sockets, unread, news) = Default::default();
+        Reactor { poll, mailbox, ear, asker, shard, sockets, buffer, unread, news, news_bytes: 0, is_stopping: false }
     }
 
     /// Turns until told to stop and everybody has gone.
@@ -144,11 +152,8 @@ impl Reactor {
         let mut events = Events::with_capacity(1024);
         let mut next_tick = Instant::now() + TICK;
         while !(self.is_stopping && self.shard.is_empty()) {
-            let patience = if self.unread.is_empty() && self.shard.outboxes.dirty_count() == 0 {
-                next_tick.saturating_duration_since(Instant::now())
-            } else {
-                Duration::ZERO
-            };
+            let is_idle = self.unread.is_empty() && self.news.is_empty() && self.shard.outboxes.dirty_count() == 0;
+            let patience = if is_idle { next_tick.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             if let Err(error) = self.poll.poll(&mut events, Some(patience))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -247,18 +252,34 @@ impl Reactor {
                 }
             }
         }
+        self.news_bytes = (self.shard.outboxes.waiting_bytes_max() / 2).max(1);
         self.news();
     }
 
+    /// Delivers a portion. Afterwards the ear is empty and will wake this thread, or there is a next portion here.
     fn news(&mut self) {
-        let news = self.ear.take();
-        if !news.is_empty() {
-            self.shard.news(news);
+        if self.news.is_empty() {
+            self.news = self.ear.take().into();
+        }
+        let mut portion = Vec::new();
+        while self.news_bytes > 0
+            && let Some(News::Delivery(delivery)) = self.news.pop_front()
+        {
+            self.news_bytes = self.news_bytes.saturating_sub(delivery.message.bytes() + MESSAGE_BYTES);
+            portion.push(News::Delivery(delivery));
+        }
+        if !portion.is_empty() {
+            self.shard.news(portion);
+        }
+        if self.news.is_empty() {
+            self.news = self.ear.take().into();
         }
     }
 
     fn accept(&mut self, socket: std::net::TcpStream) {
-        let Ok(peer) = socket.peer_addr() else { return };
+        let Ok(peer) = socket.peer_addr() else {
+            return self.asker.node.status().browser_sockets_changed(-1);
+        };
         // A slot that is free again may be the one that is taken now.
         self.close_freed();
         let mut socket = TcpStream::from_std(socket);
@@ -274,6 +295,17 @@ impl Reactor {
             self.sockets.resize_with(slot + 1, || None);
         }
         self.sockets[slot] = Some(socket);
+    }
+
+    /// Tells the other sides that no more will come; what they still send is read and dropped.
+    fn end_over(&mut self) {
+        for slot in self.shard.take_over() {
+            if let Some(Some(socket)) = self.sockets.get_mut(slot as usize) {
+                // One that is gone already is seen at the next read.
+                let _ = socket.shutdown(std::net::Shutdown::Write);
+            }
+            self.unread.push(slot);
+        }
     }
 
     /// Dropping a socket also takes it out of the poll.
@@ -296,6 +328,7 @@ impl Reactor {
                 self.news();
             }
         }
+        self.end_over();
         self.close_freed();
     }
 

@@ -1,13 +1,17 @@
 //! The connections of one thread, without their sockets: bytes, mail and time go in; the outboxes fill, and slots
 //! whose sockets are to be closed come out. The reactor drives it, and so does any test.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod ending;
+mod shared_texts;
+
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use slab::Slab;
 
+use self::shared_texts::SharedTexts;
 use super::codec::{self, Assembly, CloseCode, Incoming};
 use super::http::{self, Opening, Refusal, Request, Site};
 use crate::clock::UnixMillis;
@@ -43,6 +47,9 @@ pub struct Shard {
     departures: HashMap<ConnectionId, Ask>,
     /// Slots that are free again; their sockets are to be closed.
     freed: Vec<u32>,
+    /// Slots whose sockets say no more.
+    over: Vec<u32>,
+    is_draining: bool,
 }
 
 /// Where a shard stands in the cluster.
@@ -60,6 +67,8 @@ struct Connection {
     pending: Vec<u8>,
     heard_at: UnixMillis,
     is_closing: bool,
+    /// It has asked for so much at once that the answers are to be sent first.
+    is_crowded: bool,
 }
 
 // Nearly all connections are open: a box for each would only add to it.
@@ -67,6 +76,9 @@ struct Connection {
 enum State {
     Request,
     Open(Session, Assembly),
+    /// All has been sent and said. What still arrives is read and dropped until the other side closes too: a socket
+    /// closed with something unread resets the connection, and the last that was sent is lost with it.
+    Over,
 }
 
 /// Runs an ask of a connection: at once, when the answer is ready, or later, when it comes as
@@ -90,6 +102,8 @@ impl Shard {
             closings_due: VecDeque::new(),
             departures: HashMap::new(),
             freed: Vec::new(),
+            over: Vec::new(),
+            is_draining: false,
         }
     }
 
@@ -100,7 +114,8 @@ impl Shard {
         let ShardPlace { node, shard } = self.place;
         let id = ConnectionId { node, shard, slot: entry.key() as u32, serial: self.serial };
         let state = State::Request;
-        entry.insert(Connection { id, address, state, pending: Vec::new(), heard_at: now, is_closing: false });
+        let (pending, is_closing, is_crowded) = Default::default();
+        entry.insert(Connection { id, address, state, pending, heard_at: now, is_closing, is_crowded });
         self.outboxes.open(id);
         let deadline = UnixMillis(now.0 + self.config.handshake_seconds_max * 1_000);
         self.requests_due.push_back((deadline, id));
@@ -109,7 +124,8 @@ impl Shard {
 
     /// Whether the socket of a slot may be read now.
     pub fn may_read(&self, slot: u32) -> bool {
-        self.connections.get(slot as usize).is_some_and(|connection| !connection.is_busy())
+        let may_read = |connection: &Connection| !connection.is_busy() || matches!(connection.state, State::Over);
+        self.connections.get(slot as usize).is_some_and(may_read)
     }
 
     /// Bytes have arrived.
@@ -149,20 +165,36 @@ impl Shard {
 
     /// Reads as much as can be read now; answers how much that was.
     fn read_all(&mut self, slot: u32, bytes: &mut [u8], now: UnixMillis, ask: Asking<'_>) -> usize {
-        let mut used = 0;
+        let (mut used, waited_bytes) = (0, self.outboxes.waiting_bytes(slot));
         while let Some(connection) = self.connections.get(slot as usize)
             && !connection.is_busy()
         {
             let read = match connection.state {
                 State::Request => self.read_request(slot, &bytes[used..], now, ask),
                 State::Open(..) => self.read_frame(slot, &mut bytes[used..], now, ask),
+                State::Over => break,
             };
             match read {
                 0 => break,
                 read => used += read,
             }
+            let answer_bytes = self.outboxes.waiting_bytes(slot).saturating_sub(waited_bytes);
+            if answer_bytes > self.outboxes.waiting_bytes_max() / 4 {
+                self.answer_first(slot);
+            }
         }
         used
+    }
+
+    /// Nothing more is read before what was asked for has been answered: whoever asks much at once is slowed down,
+    /// not too slow.
+    fn answer_first(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.get_mut(slot as usize)
+            && !connection.is_busy()
+        {
+            connection.is_crowded = true;
+            self.outboxes.tell_when_empty(slot);
+        }
     }
 
     fn read_request(&mut self, slot: u32, bytes: &[u8], now: UnixMillis, ask: Asking<'_>) -> usize {
@@ -223,9 +255,9 @@ impl Shard {
                     around.outboxes.push(slot, pong);
                     return length;
                 }
-                Some(Incoming::Close) => {
+                Some(Incoming::Close(code)) => {
                     if session.answers_close() {
-                        around.outboxes.push(slot, codec::close_answer());
+                        around.outboxes.push(slot, codec::close_answer(code));
                     }
                     self.close(slot, now);
                     return length;
@@ -261,7 +293,10 @@ impl Shard {
 
     /// An answer that was not ready when it was asked for. One that comes too late for its connection is dropped.
     pub fn answered(&mut self, id: ConnectionId, answer: Answer, now: UnixMillis, ask: Asking<'_>) {
-        if let Some(departure) = self.departures.remove(&id) {
+        // Nothing waits for what was taken, and a departure waits for something else.
+        if !matches!(answer, Answer::Taken(_))
+            && let Some(departure) = self.departures.remove(&id)
+        {
             ask(id, departure);
         }
         if self.connections.get(id.slot as usize).is_none_or(|connection| connection.id != id) {
@@ -294,12 +329,13 @@ impl Shard {
 
     fn deliver(&mut self, run: &[Arc<Delivery>]) -> usize {
         let ([first, ..], [.., last]) = (run, run) else { return 0 };
-        let mut together = frame::of_run(run);
+        let (mut together, mut behind) = (frame::of_run(run), Bytes::new());
         if matches!(first.pipe, Pipe::Log(..)) {
             // A private message counts as taken when a device has said that it is there.
-            together = Bytes::from([together, frame::receipt_request(last.position.index)].concat());
+            behind = frame::receipt_request(last.position.index);
+            together = Bytes::from([together, behind.clone()].concat());
         }
-        let run_of = Run { pipe: &first.pipe, deliveries: run, together, encode: frame::of_delivery };
+        let run_of = Run { pipe: &first.pipe, deliveries: run, together, encode: frame::of_delivery, behind };
         self.hub.deliver(&run_of, &mut self.outboxes) * run.len()
     }
 
@@ -318,7 +354,7 @@ impl Shard {
         slots.truncate(count_max);
         let present = |slot: u32| match &self.connections.get(slot as usize)?.state {
             State::Open(session, _) => Some(Present { slot, user: session.user(), about: session.about().clone() }),
-            State::Request => None,
+            State::Request | State::Over => None,
         };
         slots.into_iter().filter_map(present).collect()
     }
@@ -326,6 +362,7 @@ impl Shard {
     /// Once a second: who is late is closed, and a share of the connections is pinged.
     pub fn tick(&mut self, now: UnixMillis, ask: Asking<'_>) {
         self.ticks += 1;
+        self.hub.settle();
         while let Some((_, id)) = self.requests_due.pop_front_if(|(deadline, _)| *deadline <= now) {
             let is_late = |connection: &Connection| connection.id == id && matches!(connection.state, State::Request);
             if self.connections.get(id.slot as usize).is_some_and(is_late) {
@@ -353,81 +390,18 @@ impl Shard {
     /// Something has come to pass with the outbox of a connection.
     pub fn outbox_event(&mut self, slot: u32, event: OutboxEvent, now: UnixMillis, ask: Asking<'_>) {
         match event {
-            OutboxEvent::Ended => self.gone(slot, ask),
-            OutboxEvent::TooSlow => {
-                if let Some(connection) = self.connections.get(slot as usize) {
-                    tracing::debug!("{} is too slow and is sent away", connection.address);
-                }
-                self.gone(slot, ask);
-            }
+            OutboxEvent::Ended => self.over(slot, ask),
+            OutboxEvent::TooSlow => self.too_slow(slot, now, ask),
             OutboxEvent::Emptied => {
-                let Some(Connection { state: State::Open(session, _), .. }) = self.connections.get_mut(slot as usize)
-                else {
-                    return;
-                };
+                let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+                connection.is_crowded = false;
+                // Whoever takes what he is sent is there, though nothing was read from him meanwhile.
+                connection.heard_at = now;
+                let State::Open(session, _) = &mut connection.state else { return };
                 let next = session.emptied();
                 self.go_on(slot, next, now, ask);
                 self.read_pending(slot, now, ask);
             }
-        }
-    }
-
-    /// Closes with a reason, which only a client that can do something with a close frame is told.
-    fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
-        let Some(connection) = self.connections.get(slot as usize) else { return };
-        if let State::Open(session, _) = &connection.state
-            && session.answers_close()
-        {
-            self.outboxes.push(slot, codec::close(code));
-        }
-        self.close(slot, now);
-    }
-
-    /// Nothing more is read; the connection ends when its outbox is empty.
-    fn close(&mut self, slot: u32, now: UnixMillis) {
-        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
-        connection.is_closing = true;
-        connection.pending = Vec::new();
-        self.closings_due.push_back((UnixMillis(now.0 + CLOSING_MILLIS_MAX), connection.id));
-        self.outboxes.end(slot);
-    }
-
-    /// The connection is no more.
-    pub fn gone(&mut self, slot: u32, ask: Asking<'_>) {
-        let Some(mut connection) = self.connections.try_remove(slot as usize) else { return };
-        self.outboxes.close(slot);
-        self.freed.push(slot);
-        if let State::Open(session, _) = &mut connection.state {
-            self.status.browsers_changed(-1);
-            let was_waiting = session.is_waiting();
-            let mut around = self.surroundings(UnixMillis::default());
-            let departure = session.closed(&mut around);
-            self.depart(connection.id, departure, was_waiting, ask);
-        }
-    }
-
-    /// A bug has ended a step of this connection halfway: its session cannot be trusted to leave.
-    pub fn broken(&mut self, slot: u32, ask: Asking<'_>) {
-        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
-        self.outboxes.close(slot);
-        self.freed.push(slot);
-        if let State::Open(session, _) = &connection.state {
-            self.status.browsers_changed(-1);
-            let subscriptions = self.hub.subscriptions_of(slot);
-            let departure = session.departure(subscriptions, &mut self.hub);
-            self.depart(connection.id, departure, session.is_waiting(), ask);
-        }
-    }
-
-    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, was_waiting: bool, ask: Asking<'_>) {
-        match departure {
-            Some(departure) if was_waiting => {
-                self.departures.insert(id, departure);
-            }
-            Some(departure) => {
-                ask(id, departure);
-            }
-            None => {}
         }
     }
 
@@ -436,8 +410,14 @@ impl Shard {
         std::mem::take(&mut self.freed)
     }
 
+    /// The slots whose sockets say no more: their other sides are to be told.
+    pub fn take_over(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.over)
+    }
+
     /// The node stops: everybody is told, as far as they understand it.
     pub fn drain(&mut self, now: UnixMillis) {
+        self.is_draining = true;
         let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
         for slot in slots {
             self.close_with(slot, CloseCode::GoingAway, now);
@@ -468,28 +448,6 @@ impl Shard {
 impl Connection {
     /// Whether nothing more may be read for now.
     fn is_busy(&self) -> bool {
-        self.is_closing || matches!(&self.state, State::Open(session, _) if session.is_waiting())
-    }
-}
-
-/// Texts that thousands of browsers send alike are kept once.
-#[derive(Default)]
-struct SharedTexts {
-    texts: HashSet<Arc<str>>,
-    sweep_at: usize,
-}
-
-impl SharedTexts {
-    fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(shared) = self.texts.get(text) {
-            return Arc::clone(shared);
-        }
-        if self.texts.len() >= self.sweep_at.max(64) {
-            self.texts.retain(|text| Arc::strong_count(text) > 1);
-            self.sweep_at = self.texts.len() * 2;
-        }
-        let shared: Arc<str> = Arc::from(text);
-        self.texts.insert(Arc::clone(&shared));
-        shared
+        self.is_closing || self.is_crowded || matches!(&self.state, State::Open(session, _) if session.is_waiting())
     }
 }

@@ -99,6 +99,13 @@ impl Node {
         Home::new(&["--log", "warn", "--memory"]).start()
     }
 
+    /// What the process holds in memory, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("the field");
+        word_of(line, 1).parse::<u64>().expect("a number") * 1024
+    }
+
     /// Ends it between two instructions.
     pub fn kill(mut self) -> Home {
         self.process.child.kill().expect("our own child");

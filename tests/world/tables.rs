@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cometql::cometql::{Dialect, prepare};
+use cometql::cometql::prepare;
 use cometql::node::{Config, EarId, News, Node};
 use cometql::pipe::{Pipe, PipeName};
 use cometql::status::Status;
@@ -61,7 +61,7 @@ impl World {
 }
 
 pub async fn run(caller: &mut Caller, text: &str, parameters: &[Value]) -> Result<Reply, SqlError> {
-    let dialect = Dialect { backslash_escapes: caller.backslash_escapes() };
+    let dialect = caller.dialect();
     let (statement, _) = prepare(text, dialect).unwrap();
     caller.run(&statement, parameters).await
 }

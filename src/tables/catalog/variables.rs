@@ -9,6 +9,7 @@ use super::super::table::ROWS_MAX;
 use super::super::value::{fitted, number_of, text_of};
 use super::super::{ColumnKind, SqlError, Value};
 use super::{Heading, Listing};
+use crate::cometql::Dialect;
 use crate::node::CometStrings;
 use crate::pipe::{HISTORY_LENGTH_MAX, LOG_TTL_SECONDS, NAME_BYTES_MAX};
 use crate::status::SERVER_VERSION;
@@ -179,7 +180,11 @@ pub(super) fn set(session: &mut Session, name: &str, value: Option<Value>) -> Re
         "comet_strings" => session.comet_strings = comet_strings_of(session, value.as_ref())?,
         "sql_mode" => {
             let modes = value.as_ref().and_then(text_of).unwrap_or_default();
-            session.backslash_escapes = !modes.to_ascii_uppercase().contains("NO_BACKSLASH_ESCAPES");
+            let has = |mode: &str| modes.split(',').any(|set| set.trim().eq_ignore_ascii_case(mode));
+            session.dialect = Dialect {
+                backslash_escapes: !has("NO_BACKSLASH_ESCAPES"),
+                ansi_quotes: has("ANSI_QUOTES") || has("ANSI"),
+            };
         }
         _ => {}
     }

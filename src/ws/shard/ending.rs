@@ -1,0 +1,107 @@
+//! How a connection ends, and what it leaves behind: nothing.
+
+use super::{Asking, CLOSING_MILLIS_MAX, Shard, State};
+use crate::clock::UnixMillis;
+use crate::node::Ask;
+use crate::pipe::ConnectionId;
+use crate::ws::codec::{self, CloseCode};
+
+/// Why a slow client is sent away, in its close frame.
+const TOO_SLOW: &str = "too slow, come back";
+
+impl Shard {
+    /// Closes with a reason, which only a client that can do something with a close frame is told.
+    pub(super) fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        if let State::Open(session, _) = &connection.state
+            && session.answers_close()
+        {
+            self.outboxes.push(slot, codec::close(code));
+        }
+        self.close(slot, now);
+    }
+
+    /// More waits for a connection than may. The last word goes behind the frame that is being sent, if the client
+    /// understands it and takes that frame in time.
+    pub(super) fn too_slow(&mut self, slot: u32, now: UnixMillis, ask: Asking<'_>) {
+        let Some(connection) = self.connections.get(slot as usize) else { return };
+        tracing::debug!("{} is too slow and is sent away", connection.address);
+        self.status.browser_too_slow();
+        match &connection.state {
+            State::Open(session, _) if session.answers_close() && !connection.is_closing => {
+                self.outboxes.end_with(slot, codec::close_because(CloseCode::TryAgainLater, TOO_SLOW));
+                self.close(slot, now);
+            }
+            _ => self.gone(slot, ask),
+        }
+    }
+
+    /// Nothing more is read; the connection ends when its outbox is empty.
+    pub(super) fn close(&mut self, slot: u32, now: UnixMillis) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        connection.is_closing = true;
+        connection.pending = Vec::new();
+        self.closings_due.push_back((UnixMillis(now.0 + CLOSING_MILLIS_MAX), connection.id));
+        self.outboxes.end(slot);
+    }
+
+    /// All that was to be said has been sent: the session leaves, and the socket waits for the other side to close.
+    pub(super) fn over(&mut self, slot: u32, ask: Asking<'_>) {
+        // A node that stops does not wait for others.
+        if self.is_draining {
+            return self.gone(slot, ask);
+        }
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        if matches!(connection.state, State::Over) {
+            return;
+        }
+        let (id, state) = (connection.id, std::mem::replace(&mut connection.state, State::Over));
+        self.over.push(slot);
+        self.leave(id, state, ask);
+    }
+
+    /// The connection is no more.
+    pub fn gone(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
+        self.outboxes.close(slot);
+        self.freed.push(slot);
+        self.status.browser_sockets_changed(-1);
+        self.leave(connection.id, connection.state, ask);
+    }
+
+    fn leave(&mut self, id: ConnectionId, state: State, ask: Asking<'_>) {
+        if let State::Open(mut session, _) = state {
+            self.status.browsers_changed(-1);
+            let is_asking = session.is_asking();
+            let mut around = self.surroundings(UnixMillis::default());
+            let departure = session.closed(&mut around);
+            self.depart(id, departure, is_asking, ask);
+        }
+    }
+
+    /// A bug has ended a step of this connection halfway: its session cannot be trusted to leave.
+    pub fn broken(&mut self, slot: u32, ask: Asking<'_>) {
+        let Some(connection) = self.connections.try_remove(slot as usize) else { return };
+        self.outboxes.close(slot);
+        self.freed.push(slot);
+        self.status.browser_sockets_changed(-1);
+        if let State::Open(session, _) = &connection.state {
+            self.status.browsers_changed(-1);
+            let subscriptions = self.hub.subscriptions_of(slot);
+            let departure = session.departure(subscriptions, &mut self.hub);
+            self.depart(connection.id, departure, session.is_asking(), ask);
+        }
+    }
+
+    fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, is_asking: bool, ask: Asking<'_>) {
+        match departure {
+            Some(departure) if is_asking => {
+                self.departures.insert(id, departure);
+            }
+            Some(departure) => {
+                ask(id, departure);
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! A shard driven step by step, without sockets: what it asks of the node, in which order, and what it leaves.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cometql::clock::UnixMillis;
+use cometql::node::{Answer, Ask, News, Page, Publish};
+use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position};
+use cometql::status::Status;
+use cometql::user::TenantId;
+use cometql::ws::http::Site;
+use cometql::ws::shard::{Shard, ShardPlace};
+
+use super::browser::{masked, request};
+use super::world::{config, user};
+
+const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+struct Stage {
+    shard: Shard,
+    status: Arc<Status>,
+    /// What the shard has asked.
+    asked: Vec<(ConnectionId, Ask)>,
+    /// Whether asks are answered in place, as far as the shard may go on then.
+    is_ready: bool,
+}
+
+fn stage() -> Stage {
+    let status = Arc::new(Status::new());
+    let site = Arc::new(Site { page: Bytes::from_static(b"page"), origins: Default::default() });
+    let shard = Shard::new(ShardPlace { node: 0, shard: 0 }, &config(), site, Arc::clone(&status));
+    Stage { shard, status, asked: Vec::new(), is_ready: true }
+}
+
+fn no_page() -> Page {
+    Page { messages: Vec::new(), more: false }
+}
+
+fn answer(ask: &Ask) -> Answer {
+    match ask {
+        Ask::Authorise(_) => Answer::Authorised(Ok(true)),
+        Ask::Join { .. } | Ask::Read { .. } => Answer::Page(Ok(no_page())),
+        Ask::Take { .. } => Answer::Taken(Ok(())),
+        _ => Answer::Done(Ok(())),
+    }
+}
+
+fn pipe(name: &str) -> Pipe {
+    Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
+}
+
+fn news(pipe: &Pipe, index: u64) -> News {
+    let publish = Publish {
+        pipe: pipe.clone(),
+        id: MessageId::new(),
+        event: "event".parse().unwrap(),
+        message: Message::new("text".into(), 100).unwrap(),
+        user: None,
+        origin: None,
+        sender_listens: false,
+    };
+    News::Delivery(Arc::new(publish.numbered(Position { epoch: 1, index }, NOW)))
+}
+
+impl Stage {
+    fn step(&mut self, step: impl FnOnce(&mut Shard, &mut dyn FnMut(ConnectionId, Ask) -> Option<Answer>)) {
+        let (asked, is_ready) = (&mut self.asked, self.is_ready);
+        step(&mut self.shard, &mut |id, ask| {
+            asked.push((id, ask.clone()));
+            is_ready.then(|| answer(&ask))
+        });
+    }
+
+    fn bytes(&mut self, slot: u32, bytes: &[u8]) {
+        self.step(|shard, ask| shard.bytes(slot, &mut bytes.to_vec(), NOW, ask));
+    }
+
+    fn text(&mut self, slot: u32, text: &str) {
+        self.bytes(slot, &masked(0x81, text.as_bytes()));
+    }
+
+    /// A browser that is logged in as user 42.
+    fn connect(&mut self, version: &str) -> u32 {
+        let slot = self.shard.opened(Ipv4Addr::LOCALHOST.into(), NOW);
+        let target = format!("/ws/sesion=key&myid=42&devid=0&v={version}&uuid=u&api=js");
+        self.bytes(slot, request(&target).as_bytes());
+        slot
+    }
+
+    /// Answers the last that was asked for this slot.
+    fn answer(&mut self, slot: u32, answer: Answer) {
+        let (id, _) = self.asked.iter().rfind(|(id, _)| id.slot == slot).cloned().unwrap();
+        self.step(|shard, ask| shard.answered(id, answer, NOW, ask));
+    }
+
+    /// What has been asked since the last time: names of pipes that are left, and words for the others.
+    fn asked(&mut self) -> Vec<String> {
+        let words = self.asked.drain(..).map(|(_, ask)| match ask {
+            Ask::Listen { take, leave, .. } => {
+                let names = |pipes: &[Pipe]| pipes.iter().map(Pipe::shown_name).collect::<Vec<_>>().join(",");
+                format!("+{} -{}", names(&take), names(&leave))
+            }
+            Ask::Take { index, .. } => format!("take {index}"),
+            Ask::Authorise(_) => "authorise".to_owned(),
+            Ask::Join { .. } => "join".to_owned(),
+            Ask::Read { since, .. } => format!("read {since:?}"),
+            _ => "other".to_owned(),
+        });
+        words.collect()
+    }
+
+    /// All that waits for a slot, as if its socket took it.
+    fn sent(&mut self, slot: u32) -> Vec<u8> {
+        let mut sent = Vec::new();
+        while !self.shard.outboxes.is_empty(slot) {
+            let mut slices = [std::io::IoSlice::new(&[])];
+            self.shard.outboxes.front(slot, &mut slices);
+            let frame = slices[0].to_vec();
+            self.shard.outboxes.taken(slot, frame.len());
+            sent.extend(frame);
+        }
+        if let Some(event) = self.shard.outboxes.event(slot) {
+            self.step(|shard, ask| shard.outbox_event(slot, event, NOW, ask));
+        }
+        sent
+    }
+}
+
+#[test]
+fn a_session_that_breaks_ends_alone_and_leaves_exactly_what_it_had() {
+    let mut stage = stage();
+    let slots: Vec<u32> = (0..3).map(|_| stage.connect("4.08")).collect();
+    for slot in &slots {
+        stage.text(*slot, "subscription\nroom\nhall");
+    }
+    stage.asked();
+    stage.step(|shard, ask| shard.broken(slots[1], ask));
+    let mut left = stage.asked();
+    left = left[0].trim_start_matches("+ -").split(',').map(str::to_owned).collect();
+    left.sort();
+    assert_eq!(left, ["hall", "msg", "room"]);
+    for pipe in [pipe("room"), pipe("hall"), Pipe::Log(TenantId(0), user(42))] {
+        let mut there = stage.shard.hub.subscribers(&pipe);
+        there.sort_unstable();
+        assert_eq!(there, [slots[0], slots[2]], "{pipe:?}");
+    }
+    assert_eq!((stage.status.browsers_connected(), stage.shard.take_freed()), (2, vec![slots[1]]));
+    // The others go on, and the slot has a new tenant that has nothing of the old one.
+    stage.sent(slots[0]);
+    stage.shard.news(vec![news(&pipe("room"), 1)]);
+    assert!(String::from_utf8_lossy(&stage.sent(slots[0])).contains("\"data\":\"text\""));
+    let again = stage.connect("4.08");
+    assert_eq!(again, slots[1]);
+    stage.sent(again);
+    stage.shard.news(vec![news(&pipe("room"), 2)]);
+    assert_eq!(stage.sent(again), b"");
+    // A step for a slot that has just broken does nothing.
+    stage.step(|shard, ask| shard.broken(slots[2], ask));
+    stage.asked();
+    stage.step(|shard, ask| shard.broken(slots[2], ask));
+    stage.text(slots[2], "subscription\nroom");
+    assert_eq!(stage.asked(), [""; 0]);
+    assert_eq!(stage.status.browsers_connected(), 2);
+}
+
+#[test]
+fn who_breaks_or_goes_while_an_answer_is_due_leaves_behind_it() {
+    for is_broken in [true, false] {
+        let mut stage = stage();
+        let slot = stage.connect("4.08");
+        stage.asked();
+        stage.is_ready = false;
+        stage.text(slot, "subscription\nroom");
+        let (id, _) = stage.asked[0].clone();
+        assert_eq!(stage.asked(), ["+room -"]);
+        stage.step(|shard, ask| if is_broken { shard.broken(slot, ask) } else { shard.gone(slot, ask) });
+        assert_eq!(stage.asked(), [""; 0], "coming is not done yet");
+        // The slot has a new tenant by then, which must not get the answer of the old.
+        let next = stage.connect("4.08");
+        assert_eq!((next, stage.asked()), (slot, vec!["authorise".to_owned()]));
+        stage.step(|shard, ask| shard.answered(id, Answer::Done(Ok(())), NOW, ask));
+        let left = stage.asked();
+        assert!(left == ["+ -room,msg"] || left == ["+ -msg,room"], "{left:?}");
+        assert!(!stage.shard.may_read(next), "it still waits for its own");
+        stage.step(|shard, ask| shard.answered(id, Answer::Done(Ok(())), NOW, ask));
+        assert_eq!(stage.asked(), [""; 0], "once");
+    }
+}
+
+#[test]
+fn who_goes_between_two_pages_leaves_at_once() {
+    let mut stage = stage();
+    let slot = stage.connect("4.08");
+    stage.sent(slot);
+    stage.asked();
+    stage.is_ready = false;
+    stage.text(slot, "pipe_log\nroom\n");
+    assert_eq!(stage.asked.len(), 1);
+    let News::Delivery(delivery) = news(&pipe("room"), 7);
+    stage.answer(slot, Answer::Page(Ok(Page { messages: vec![delivery], more: true })));
+    stage.asked();
+    assert!(!stage.shard.may_read(slot), "the next page waits for room");
+    stage.step(|shard, ask| shard.gone(slot, ask));
+    assert_eq!(stage.asked(), ["+ -msg"]);
+}
+
+#[test]
+fn a_page_is_read_when_the_last_has_been_sent_and_from_where_it_ended() {
+    let mut stage = stage();
+    let slot = stage.connect("4.08");
+    stage.asked();
+    stage.is_ready = false;
+    // The greeting has not been sent yet, so the first page waits as well.
+    stage.text(slot, "pipe_log\nroom\n");
+    assert_eq!(stage.asked(), [""; 0]);
+    stage.sent(slot);
+    let News::Delivery(delivery) = news(&pipe("room"), 7);
+    stage.answer_to_read(slot, Page { messages: vec![delivery], more: true });
+    assert_eq!(stage.asked(), ["read Newest(1000)"]);
+    stage.sent(slot);
+    stage.answer_to_read(slot, no_page());
+    assert_eq!(stage.asked(), ["read After(7)"]);
+    assert!(stage.shard.may_read(slot));
+}
+
+impl Stage {
+    fn answer_to_read(&mut self, slot: u32, page: Page) {
+        self.answer(slot, Answer::Page(Ok(page)));
+    }
+}
+
+#[test]
+fn the_answer_to_a_receipt_is_not_taken_for_another() {
+    let mut stage = stage();
+    let slot = stage.connect("4.08");
+    stage.asked();
+    stage.is_ready = false;
+    stage.bytes(slot, &masked(0x8A, &5u64.to_be_bytes()));
+    stage.text(slot, "subscription\nroom");
+    assert_eq!(stage.asked.len(), 2);
+    stage.answer(slot, Answer::Taken(Ok(())));
+    assert!(!stage.shard.may_read(slot), "listening is not done");
+    stage.step(|shard, ask| shard.gone(slot, ask));
+    stage.answer(slot, Answer::Taken(Ok(())));
+    assert_eq!(stage.asked().len(), 2, "nor may it leave before it has come");
+}
+
+#[test]
+fn receipts_are_written_down_one_at_a_time_and_never_backwards() {
+    let mut stage = stage();
+    let slot = stage.connect("4.08");
+    stage.asked();
+    stage.is_ready = false;
+    let pong = |index: u64| masked(0x8A, &index.to_be_bytes());
+    stage.bytes(slot, &(1..=1_000).flat_map(pong).collect::<Vec<u8>>());
+    let (id, _) = stage.asked[0].clone();
+    assert_eq!(stage.asked(), ["take 1"]);
+    stage.step(|shard, ask| shard.answered(id, Answer::Taken(Ok(())), NOW, ask));
+    assert_eq!(stage.asked(), ["take 1000"]);
+    stage.step(|shard, ask| shard.answered(id, Answer::Taken(Ok(())), NOW, ask));
+    stage.bytes(slot, &[pong(1_000), pong(3), pong(0)].concat());
+    assert_eq!(stage.asked(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_sent_behind_a_close_frame() {
+    let mut stage = stage();
+    let slot = stage.connect("5.0");
+    stage.text(slot, "subscription\nroom");
+    stage.sent(slot);
+    stage.bytes(slot, &masked(0x88, &1001u16.to_be_bytes()));
+    for index in 0..3 {
+        stage.shard.news(vec![news(&pipe("room"), index)]);
+        stage.shard.kick(TenantId(0), user(42), NOW);
+    }
+    assert_eq!(stage.sent(slot), [0x88, 2, 0x03, 0xe9], "the code comes back, and nothing else");
+    assert_eq!(stage.status.browsers_connected(), 0, "it has left, though its socket is still there");
+    assert_eq!((stage.shard.hub.subscribers(&pipe("room")), stage.shard.take_over()), (vec![], vec![slot]));
+    // What it says now is read and dropped.
+    assert!(stage.shard.may_read(slot));
+    stage.asked();
+    stage.text(slot, "subscription\nroom");
+    assert_eq!(stage.asked(), [""; 0]);
+    stage.step(|shard, ask| shard.tick(UnixMillis(NOW.0 + 6_000), ask));
+    assert_eq!(stage.shard.take_freed(), [slot], "however long it stays");
+}
+
+#[test]
+fn a_long_download_is_a_sign_of_life_and_silence_is_not() {
+    let mut stage = stage();
+    let (reading, silent) = (stage.connect("4.08"), stage.connect("4.08"));
+    stage.sent(reading);
+    stage.text(reading, "pipe_log\nroom\n");
+    stage.is_ready = false;
+    for second in 1..=60 {
+        let now = UnixMillis(NOW.0 + second * 1_000);
+        // Pongs are not read meanwhile; each second a page is taken.
+        stage.shard.outboxes.tell_when_empty(reading);
+        stage.step(|shard, ask| shard.outbox_event(reading, cometql::hub::OutboxEvent::Emptied, now, ask));
+        stage.step(|shard, ask| shard.tick(now, ask));
+    }
+    assert_eq!(stage.shard.take_freed(), [silent]);
+}
