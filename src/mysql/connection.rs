@@ -280,10 +280,8 @@ impl Connection {
             .map_err(|_| bad_handshake("the COM_CHANGE_USER packet ends too early"))?;
         let seconds_max = Duration::from_secs(self.door.config.login_seconds_max);
         let admitted = tokio::time::timeout(seconds_max, self.door.admit(&mut self.stream, login)).await;
-        let mut admitted = admitted.map_err(|_| Broken::Gone)??;
-        // The proof of the certificate belongs to the login.
-        admitted.info.clear();
-        self.admit(admitted);
+        // With the proof of the certificate, which Connector/C 3.4 asks for again.
+        self.admit(admitted.map_err(|_| Broken::Gone)??);
         Ok(())
     }
 

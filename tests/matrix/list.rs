@@ -58,6 +58,13 @@ pub const LARGE: &[Client] = &[
     Client::new("perl_mariadb", "Perl DBD::MariaDB", Perl("dbi")).given(&["MariaDB"]),
     Client::new("perl_mysql", "Perl DBD::mysql", Perl("dbi")).given(&["mysql"]),
     Client::new("ruby", "Ruby mysql2", Ruby("mysql2")),
+    Client::new("java_mysql", "Java MySQL Connector/J", Java("WithJdbc")).given(&["mysql"]),
+    Client::new("java_mariadb", "Java MariaDB Connector/J", Java("WithJdbc")).given(&["mariadb"]),
+    Client::new("sqlx", "Rust sqlx", Built("with_sqlx")).without(&["more"]),
+    Client::new("c", "C libmariadb", Built("with_c")),
+    Client::new("mysqlclient", "Python mysqlclient", LargePython("mysqlclient")),
+    Client::new("libmariadb", "Python mariadb, libmariadb 3.4", LargePython("libmariadb")),
+    Client::new("odbc", "ODBC, pyodbc and isql", LargePython("pyodbc")),
 ];
 
 impl Client {
