@@ -65,7 +65,7 @@ fn before_login(address: SocketAddr, random: &mut Random) -> io::Result<usize> {
 fn some_login(random: &mut Random, proof: &[u8]) -> Vec<u8> {
     let plugins = [None, Some("mysql_native_password"), Some("caching_sha2_password"), Some("no_such_plugin")];
     let plugin = *random.one_of(&plugins);
-    let flags = *random.one_of(&[0, CONNECT_WITH_DB, DEPRECATE_EOF, 0x20_0000, 0x10_0000, u32::MAX & !SSL]);
+    let flags = *random.one_of(&[0, CONNECT_WITH_DB, DEPRECATE_EOF, 0x20_0000, 0x10_0000, !SSL]);
     let user = *random.one_of(&["root", "", "1", "nobody"]);
     login_packet(flags, user, proof, plugin)
 }
