@@ -1,6 +1,6 @@
 //! Plain HTTP on the browsers' port: one answer a connection, whole, whatever else is sent.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use cometql::ws;
@@ -126,6 +126,15 @@ fn what_follows_a_request_does_not_cost_its_answer() {
         browser.socket.write_all(&body).expect("the server reads and drops it");
         one_answer(browser).check("404");
     }
+    // One that sends its body when it has been answered already can do so, and sees a clean end.
+    let mut late = Browser::silent(world.address);
+    late.send_raw(b"POST /x HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n");
+    late.head();
+    for _ in 0..30 {
+        late.socket.write_all(&[b'x'; 100_000]).expect("the server reads and drops it");
+    }
+    late.socket.shutdown(Shutdown::Write).unwrap();
+    late.socket.read_to_end(&mut Vec::new()).expect("no reset");
     let garbage = [0xff; 70_000];
     asked(&world, &[b"GET / HTTP/1.1\r\n\r\n".as_slice(), &garbage].concat()).check("200");
     let twice = "GET /info HTTP/1.1\r\n\r\n".repeat(100);

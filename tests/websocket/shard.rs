@@ -293,7 +293,7 @@ fn a_long_download_is_a_sign_of_life_and_silence_is_not() {
     stage.sent(reading);
     stage.text(reading, "pipe_log\nroom\n");
     stage.is_ready = false;
-    for second in 1..=60 {
+    for second in 1..=120 {
         let now = UnixMillis(NOW.0 + second * 1_000);
         // Pongs are not read meanwhile; each second a page is taken.
         stage.shard.outboxes.tell_when_empty(reading);
