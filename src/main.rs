@@ -16,7 +16,7 @@ use cometql::ws::{self, Posts, http::Site, page};
 use cometql::{mysql, ws::page::About};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 fn main() -> ExitCode {
@@ -80,6 +80,8 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
     let site = Site { page: page::render(&about(sql_address, &password)), origins: settings.origins.clone() };
+    // Whoever reads the first lines may stop the node at once.
+    let stopping = StopSignals::new().map_err(in_a_line)?;
     print!("{}", first_lines(settings, sql_address, address, &password));
 
     let (stop, stopped) = watch::channel(false);
@@ -94,7 +96,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let of_node = Arc::clone(&node);
     let browsers =
         tokio::spawn(async move { ws::serve(listener, posts, site, of_node, status, &of_browsers, stopped).await });
-    stop_signal().await.map_err(in_a_line)?;
+    stopping.await_any().await;
     tracing::info!("stopping");
     // Both are told at once; whoever is gone already does not hear it.
     let _ = stop.send(true);
@@ -169,10 +171,21 @@ fn as_shell_word(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-async fn stop_signal() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+/// SIGTERM and Ctrl-C, heard from the moment this is made.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<StopSignals> {
+        Ok(StopSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn await_any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The only file with mio. One turn: wait, read what has arrived, take the mail, tick, write what is waiting.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -106,6 +106,9 @@ pub struct Reactor {
     buffer: Box<[u8]>,
     /// Slots whose sockets may have more to read than was read.
     unread: Vec<u32>,
+    /// Slots whose other sides have said that they send no more. That is told once, perhaps together with data, and
+    /// seen only by reading to the end.
+    ending: HashSet<u32>,
     /// News that have been taken and not delivered.
     news: VecDeque<News>,
     /// So many bytes of news may still be delivered in this turn. A burst goes out in portions, each written before
@@ -141,8 +144,9 @@ impl Reactor {
         let Post { poll, mailbox, ear } = post;
         let asker = Asker { node, runtime, mailbox: Arc::clone(&mailbox) };
         let buffer = vec![0; READ_BYTES].into_boxed_slice();
-        let (sockets, unread, news) = Default::default();
-        Reactor { poll, mailbox, ear, asker, shard, sockets, buffer, unread, news, news_bytes: 0, is_stopping: false }
+        let (sockets, unread, ending, news) = Default::default();
+        let (news_bytes, is_stopping) = (0, false);
+        Reactor { poll, mailbox, ear, asker, shard, sockets, buffer, unread, ending, news, news_bytes, is_stopping }
     }
 
     /// Turns until told to stop and everybody has gone.
@@ -183,6 +187,9 @@ impl Reactor {
         if event.is_writable() {
             self.shard.outboxes.mark(slot);
         }
+        if event.is_read_closed() {
+            self.ending.insert(slot);
+        }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.read(slot);
         }
@@ -210,7 +217,7 @@ impl Reactor {
                     self.step(slot, |shard, ask| shard.bytes(slot, &mut buffer[..length], now, ask));
                     self.buffer = buffer;
                     // What arrives after a short read is told as a new event.
-                    if length < READ_BYTES && self.shard.may_read(slot) {
+                    if length < READ_BYTES && self.shard.may_read(slot) && !self.ending.contains(&slot) {
                         return;
                     }
                 }
@@ -311,6 +318,7 @@ impl Reactor {
     /// Dropping a socket also takes it out of the poll.
     fn close_freed(&mut self) {
         for slot in self.shard.take_freed() {
+            self.ending.remove(&slot);
             if let Some(socket) = self.sockets.get_mut(slot as usize) {
                 *socket = None;
             }

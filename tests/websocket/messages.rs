@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::browser::{Browser, masked};
+use super::browser::{Browser, masked, request};
 use super::world::{config, until, world};
 
 #[test]
@@ -120,4 +120,19 @@ fn an_independent_client_is_content() {
     socket.close(None).unwrap();
     assert!(matches!(socket.read(), Ok(tungstenite::Message::Close(_))));
     assert!(matches!(socket.read(), Err(tungstenite::Error::ConnectionClosed)));
+}
+
+#[test]
+fn who_says_something_and_goes_at_once_is_gone() {
+    let world = world(config());
+    let target = "/ws/sesion=&myid=0&devid=0&v=4.08&uuid=u&api=js";
+    let all = [request(target).into_bytes(), masked(0x81, b"subscription\nroom")].concat();
+    for _ in 0..500 {
+        let mut browser = Browser::silent(world.address);
+        browser.send_raw(&all);
+        browser.socket.shutdown(std::net::Shutdown::Write).unwrap();
+        // What it said and that it says no more may be told to the server together.
+        assert!(browser.head().starts_with("HTTP/1.1 101"));
+    }
+    until("nobody is left", || world.listeners("room") == 0 && world.status.browser_sockets() == 0);
 }

@@ -101,9 +101,10 @@ impl Node {
 
     /// What the process holds in memory, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("the field");
-        word_of(line, 1).parse::<u64>().expect("a number") * 1024
+        let path = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(path).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("as Linux has it");
+        line.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
     }
 
     /// Ends it between two instructions.
