@@ -92,17 +92,35 @@ fn the_statements_about_history_do_what_they_say() {
     let insert = "INSERT INTO pipes_messages (name, event, message) VALUES ('hello', 'greeting', 'kept')";
     let (keep, rest) = statements.split_once("\n\n").expect("a blank line behind the first");
     let last = "SELECT COUNT(*) FROM pipes_messages WHERE name = 'hello'";
-    std::fs::write(node.home.path().join("history.sql"), format!("{keep}\n{insert};\n{rest}\n{last};\n")).unwrap();
-    let mysql = format!(
-        "mysql -h {} -P {} -u root -p\"$(cat cometql-data/password)\" --batch < history.sql",
-        node.sql.ip(),
-        node.sql.port()
-    );
-    let printed = run(&node, &["sh", "-eu"], "history.sh", &mysql);
+    let printed = run_sql(&node, &format!("{keep}\n{insert};\n{rest}\n{last};\n"));
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], "id\tevent\tmessage");
     assert!(lines[1].ends_with("\tgreeting\tkept"), "{printed}");
     assert_eq!(lines[2..], ["COUNT(*)", "0"]);
+}
+
+/// What the stock client prints for these statements.
+fn run_sql(node: &Node, statements: &str) -> String {
+    std::fs::write(node.home.path().join("statements.sql"), statements).unwrap();
+    let (host, port) = (node.sql.ip(), node.sql.port());
+    let line = format!("mysql -h {host} -P {port} -u root -p\"$(cat cometql-data/password)\" --batch < statements.sql");
+    run(node, &["sh", "-eu"], "statements.sh", &line)
+}
+
+#[test]
+fn a_message_to_one_user_waits_for_him() {
+    let node = Node::start();
+    let hash = "INSERT INTO users_auth (id, hash) VALUES (7, 'f00d');\n";
+    let printed = run_sql(&node, &format!("{hash}{}", code("### To one user", "sql", &node)));
+    assert_eq!(printed, "id\ttime\n7\t-1\n8\t-1\n");
+    let (mut browser, _) = Browser::upgrade(node.browsers, "/ws/sesion=f00d&myid=7&devid=0&v=4.08&uuid=u&api=js");
+    assert_eq!(browser.frame().json()["authorized"], true);
+    let queued = browser.frame().json();
+    assert_eq!(
+        (&queued["pipe"], &queued["event"], &queued["data"]),
+        (&"msg".into(), &"note".into(), &"Only for you".into())
+    );
+    assert_eq!(run_sql(&node, "SELECT time FROM users_time WHERE id = 7;"), "time\n0\n");
 }
 
 #[test]

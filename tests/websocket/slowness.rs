@@ -24,7 +24,7 @@ fn a_stalled_reader_is_sent_away_and_the_others_get_everything() {
 
 #[test]
 fn a_publisher_waits_for_a_busy_shard_and_nothing_is_lost() {
-    let world = world(ws::Config { ear_bytes_max: 4 * 1024, ..config() });
+    let world = world(ws::Config { ear_bytes_max: 4 * 1024, outbox_bytes_max: 16 * 1024 * 1024, ..config() });
     let mut browser = Browser::subscriber(world.address, &["room"]);
     let texts: Vec<String> = (0..2_000).map(|number| format!("{number} {}", "x".repeat(500))).collect();
     for chunk in texts.chunks(20) {
