@@ -99,8 +99,8 @@ impl Outboxes {
     }
 
     /// Puts a frame behind what waits. When more than the most waits behind the first, all but the first is dropped
-    /// (that one may be half sent) and the outbox is too slow from then on: its connection is to be closed. Nothing is put behind an end: a close
-    /// frame is the last that a connection sends (RFC 6455, 5.5.1).
+    /// (that one may be half sent) and the outbox is too slow from then on: its connection is to be closed. Nothing is
+    /// put behind an end: a close frame is the last that a connection sends (RFC 6455, 5.5.1).
     pub fn push(&mut self, slot: u32, frame: Bytes) {
         let outbox = &mut self.boxes[slot as usize];
         if outbox.owner.is_none() || outbox.is_too_slow || outbox.when_empty == WhenEmpty::End {
