@@ -35,7 +35,7 @@ SELECT @@no_such_variable;
 -- 1 row
 SELECT @@max_allowed_packet,@@wait_timeout,@@socket;
 -- @@max_allowed_packet | @@wait_timeout | @@socket
--- 16777216 | 28800 | NULL
+-- 16777216 | 7200 | NULL
 -- 1 row
 SELECT @@lower_case_table_names, @@session.autocommit, @@global.read_only read_only, @@transaction_isolation, @@sql_mode;
 -- @@lower_case_table_names | @@session.autocommit | read_only | @@transaction_isolation | @@sql_mode
@@ -52,7 +52,7 @@ SELECT VERSION(),
 -- 1 row
 /* mysql-connector-j-9 */SELECT  @@session.auto_increment_increment AS auto_increment_increment, @@character_set_client AS character_set_client, @@character_set_connection AS character_set_connection, @@character_set_results AS character_set_results, @@character_set_server AS character_set_server, @@collation_server AS collation_server, @@collation_connection AS collation_connection, @@init_connect AS init_connect, @@interactive_timeout AS interactive_timeout, @@license AS license, @@lower_case_table_names AS lower_case_table_names, @@max_allowed_packet AS max_allowed_packet, @@net_write_timeout AS net_write_timeout, @@performance_schema AS performance_schema, @@sql_mode AS sql_mode, @@system_time_zone AS system_time_zone, @@time_zone AS time_zone, @@transaction_isolation AS transaction_isolation, @@wait_timeout AS wait_timeout;
 -- auto_increment_increment | character_set_client | character_set_connection | character_set_results | character_set_server | collation_server | collation_connection | init_connect | interactive_timeout | license | lower_case_table_names | max_allowed_packet | net_write_timeout | performance_schema | sql_mode | system_time_zone | time_zone | transaction_isolation | wait_timeout
--- 1 | utf8mb4 | utf8mb4 | utf8mb4 | utf8mb4 | utf8mb4_general_ci | utf8mb4_general_ci |  | 28800 | MIT OR Apache-2.0 | 0 | 16777216 | 60 | 0 | STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION | UTC | SYSTEM | REPEATABLE-READ | 28800
+-- 1 | utf8mb4 | utf8mb4 | utf8mb4 | utf8mb4 | utf8mb4_general_ci | utf8mb4_general_ci |  | 7200 | MIT OR Apache-2.0 | 0 | 16777216 | 60 | 0 | STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION | UTC | SYSTEM | REPEATABLE-READ | 7200
 -- 1 row
 SELECT no_such_column;
 -- ERROR 14 (42S22): Not a specific column: `no_such_column` is not known here, name its table with FROM or quote a text
@@ -108,10 +108,17 @@ USE nothing;
 -- ERROR 1049 (42000): Unknown database 'nothing': the database is `CometQL_v1`
 show tables;
 -- Tables_in_CometQL_v1
+-- users_auth
+-- users_time
+-- users_messages
 -- pipes_messages
+-- users_in_pipes
 -- pipes
 -- pipes_settings
--- 3 rows
+-- users_data
+-- revoked_tokens
+-- profiler
+-- 10 rows
 SHOW FULL TABLES FROM `CometQL_v1` LIKE 'pipes%';
 -- Tables_in_CometQL_v1 (pipes%) | Table_type
 -- pipes_messages | BASE TABLE
@@ -166,15 +173,25 @@ SHOW CREATE DATABASE `CometQL_v1`;
 -- CometQL_v1 | CREATE DATABASE `CometQL_v1` /*!40100 DEFAULT CHARACTER SET utf8mb4 */
 -- 1 row
 SELECT * FROM no_such_table;
--- ERROR 15 (42S02): Table doesn't exist: there is no `no_such_table`, the tables are `pipes_messages`, `pipes`, `pipes_settings`
+-- ERROR 15 (42S02): Table doesn't exist: there is no `no_such_table`, the tables are `users_auth`, `users_time`, `users_messages`, `pipes_messages`, `users_in_pipes`, `pipes`, `pipes_settings`, `users_data`, `revoked_tokens`, `profiler`
 SELECT * FROM conference;
 -- ERROR 2 (HY000): Table `conference` is not part of this server: the telephony of the original (conferences, dialogs) was left out
 SELECT 1 FROM mysql.user LIMIT 1;
 -- ERROR 1146 (42S02): Table 'mysql.user' doesn't exist
 SELECT * FROM other.pipes;
 -- ERROR 1049 (42000): Unknown database 'other': the database is `CometQL_v1`
+# The clients that are logged in: root sees all of them, the others those of their tenant. KILL ends one, KILL QUERY what
+# it runs.
+SHOW FULL PROCESSLIST;
+-- Id | User | Host | db | Command | Time | State | Info
+-- 7 | root | localhost | CometQL_v1 | Query | 0 | executing | SHOW FULL PROCESSLIST
+-- 1 row
 KILL 12;
 -- ERROR 1094 (HY000): Unknown thread id: 12
+KILL QUERY CONNECTION_ID();
+-- OK
+KILL NULL;
+-- ERROR 1094 (HY000): Unknown thread id: NULL
 
 # Variables, status and short lists.
 SHOW VARIABLES LIKE 'lower_case_table_names';
@@ -189,19 +206,21 @@ SHOW VARIABLES WHERE Variable_name = 'autocommit' OR Variable_name LIKE '%\_max'
 -- Variable_name | Value
 -- autocommit | ON
 -- columns_max | 4096
+-- event_bytes_max | 64
 -- history_length_max | 1000
 -- key_values_max | 4000
 -- message_bytes_max | 1024
 -- pipe_name_bytes_max | 64
 -- rows_max | 100000
 -- sort_bytes_max | 67108864
--- 8 rows
+-- users_messages_seconds_max | 604800
+-- 10 rows
 show status;
 -- Variable_name | Value
 -- flag | session
 -- id | 0
 -- user_online | 0
--- server_online | 0
+-- server_online | 1
 -- messages | 0
 -- Uptime | <number>
 -- Threads_connected | 0
@@ -261,7 +280,14 @@ select table_name, TABLE_TYPE from INFORMATION_SCHEMA.tables where table_schema 
 -- pipes | BASE TABLE
 -- pipes_messages | BASE TABLE
 -- pipes_settings | BASE TABLE
--- 3 rows
+-- profiler | BASE TABLE
+-- revoked_tokens | BASE TABLE
+-- users_auth | BASE TABLE
+-- users_data | BASE TABLE
+-- users_in_pipes | BASE TABLE
+-- users_messages | BASE TABLE
+-- users_time | BASE TABLE
+-- 10 rows
 SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'cometql_v1' AND TABLE_NAME = 'pipes';
 -- 1
 -- 1
@@ -287,3 +313,33 @@ SELECT COUNT(*) FROM information_schema.ROUTINES;
 -- 1 row
 INSERT INTO information_schema.TABLES (TABLE_NAME) VALUES ('x');
 -- ERROR 1044 (42000): Access denied to database 'information_schema': `TABLES` can only be read
+
+# After ANSI_QUOTES double quotes stand around names.
+SELECT "name" FROM pipes_settings WHERE 'name' = "name";
+-- name
+-- 0 rows
+SET sql_mode = 'ANSI_QUOTES';
+-- OK
+SELECT "name" FROM "pipes_settings" WHERE "name" = 'none';
+-- name
+-- 0 rows
+SELECT "no ""such" FROM pipes_settings;
+-- ERROR 14 (42S22): Not a specific column: there is no `no "such` in `pipes_settings`, its columns are `name`, `length`, `ttl`
+SET sql_mode = '';
+-- OK
+SELECT "name" LIKE BINARY 'N%', 'name' LIKE 'N%', NULL IS TRUE, NULL IS NOT FALSE, 2 IS TRUE, 0 IS FALSE, NULL IS UNKNOWN;
+-- "name" LIKE BINARY 'N%' | 'name' LIKE 'N%' | NULL IS TRUE | NULL IS NOT FALSE | 2 IS TRUE | 0 IS FALSE | NULL IS UNKNOWN
+-- 0 | 1 | 0 | 1 | 1 | 1 | 1
+-- 1 row
+
+# What the language does not have is refused by its name.
+SELECT name FROM pipes JOIN pipes_settings ON 1 = 1;
+-- ERROR 3 (42000): Syntax error in query: JOIN is not supported at line 1, column 24
+SELECT name FROM pipes GROUP BY name;
+-- ERROR 3 (42000): Syntax error in query: GROUP BY is not supported at line 1, column 24
+SELECT name FROM pipes HAVING 1 = 1;
+-- ERROR 3 (42000): Syntax error in query: HAVING is not supported at line 1, column 24
+SELECT COUNT(*) FROM (SELECT name FROM pipes UNION SELECT name FROM pipes_settings) AS a;
+-- ERROR 3 (42000): Syntax error in query: UNION is not supported at line 1, column 46
+SELECT COUNT(*) FROM (SELECT name FROM pipes);
+-- ERROR 3 (42000): Syntax error in query: expected an alias after the SELECT in FROM: AS a, found ";" at line 1, column 46

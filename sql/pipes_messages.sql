@@ -134,6 +134,36 @@ SELECT message FROM pipes_messages WHERE name = chat LIMIT 1;
 -- hello
 -- 1 row
 
+# CASE, letter by letter, and a SELECT in FROM, as tools that page through a table send it.
+SELECT message, CASE WHEN `index` < 2 THEN 'early' WHEN `index` = 2 THEN 'then' END AS phase FROM pipes_messages WHERE name = 'chat' LIMIT 4;
+-- message | phase
+-- hello | early
+-- second | early
+-- third | then
+-- fourth | NULL
+-- 4 rows
+SELECT SUM(CASE WHEN message LIKE BINARY 'S%' THEN 1 ELSE 0 END) AS large, SUM(CASE WHEN message LIKE BINARY 's%' THEN 1 ELSE 0 END) AS small FROM pipes_messages WHERE BINARY name = 'chat';
+-- large | small
+-- 0 | 3
+-- 1 row
+SELECT COUNT(*) FROM (SELECT id FROM pipes_messages WHERE name = 'chat' LIMIT 3) AS a;
+-- COUNT(*)
+-- 3
+-- 1 row
+SELECT a.message AS m, `a`.place + 1 FROM (SELECT message, `index` AS place FROM pipes_messages WHERE name = 'chat' ORDER BY `index` DESC) AS a WHERE a.place > 2 LIMIT 2;
+-- m | `a`.place + 1
+-- seventh | 7
+-- sixth | 6
+-- 2 rows
+SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM pipes_messages WHERE name = 'chat') AS a) AS b;
+-- MAX(n)
+-- 7
+-- 1 row
+SELECT * FROM (SELECT name, event AS name FROM pipes_messages) AS a;
+-- ERROR 1060 (42S21): Duplicate column name 'name': give one of them an alias with AS
+SELECT message FROM (SELECT name FROM pipes_messages) AS a;
+-- ERROR 14 (42S22): Not a specific column: there is no `message` in `a`, its columns are `name`
+
 # How the text of a message is read: raw JSON means itself, escaped text means what it was before it was escaped.
 INSERT INTO pipes_settings (name, length) VALUES ('json', 10);
 -- OK, 1 row affected

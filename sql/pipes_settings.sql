@@ -55,6 +55,11 @@ SELECT name, length, ttl FROM pipes_settings WHERE name LIKE 'p1_';
 -- p12 | 6 | 30
 -- 3 rows
 
+UPDATE pipes_settings AS s SET s.length = CASE s.name WHEN 'p11' THEN s.length + 1 ELSE s.length END WHERE s.name IN ('p11', 'p12');
+-- OK, 1 row affected, Rows matched: 2  Changed: 1  Warnings: 0
+UPDATE pipes_settings s SET length = t.length;
+-- ERROR 14 (42S22): Not a specific column: there is no `t.length` in `pipes_settings`, its columns are `name`, `length`, `ttl`
+
 INSERT INTO pipes_settings (length) VALUES (1);
 -- ERROR 12 (23000): field `name` is required: give it a value that is not NULL
 INSERT INTO pipes_settings (name, length) VALUES ('a', 1);

@@ -3,6 +3,7 @@
 //! This file is what the parser makes and the tables read; nothing in here knows what a table does.
 //! [`Statements`] yields what a text says; [`prepare`] reads the one statement of a text with its `?`.
 
+mod cluster_prefix;
 mod statements;
 mod statement;
 mod insert;
@@ -21,6 +22,7 @@ mod random;
 #[cfg(test)]
 mod seen;
 
+pub use cluster_prefix::cluster_prefix;
 pub use mistake::SyntaxError;
 pub use parser::{EXPRESSION_DEPTH_MAX, PARAMETERS_MAX, PARTS_MAX};
 pub use statements::{STATEMENTS_MAX, Statements, parse, prepare};
@@ -30,11 +32,13 @@ pub use statements::{STATEMENTS_MAX, Statements, parse, prepare};
 pub struct Dialect {
     /// False after NO_BACKSLASH_ESCAPES: a backslash in a string is a letter.
     pub backslash_escapes: bool,
+    /// True after ANSI_QUOTES: what stands in double quotes is a name.
+    pub ansi_quotes: bool,
 }
 
 impl Default for Dialect {
     fn default() -> Dialect {
-        Dialect { backslash_escapes: true }
+        Dialect { backslash_escapes: true, ansi_quotes: false }
     }
 }
 
@@ -112,12 +116,25 @@ pub struct Select {
     pub distinct: bool,
     pub items: Vec<Item>,
     /// `None` for SELECT without FROM and for FROM dual.
-    pub from: Option<TableName>,
-    pub from_alias: Option<Identifier>,
+    pub from: Option<From>,
     pub condition: Option<Expression>,
     pub order: Vec<Order>,
     pub limit: Option<Limit>,
     pub place: Place,
+}
+
+/// What a SELECT reads.
+#[derive(Clone, PartialEq, Debug)]
+pub enum From {
+    Table {
+        name: TableName,
+        alias: Option<Identifier>,
+    },
+    /// `(SELECT …) AS alias`.
+    Select {
+        select: Box<Select>,
+        alias: Identifier,
+    },
 }
 
 /// One item of a select list.
@@ -159,6 +176,7 @@ pub struct Delete {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Update {
     pub table: TableName,
+    pub alias: Option<Identifier>,
     pub changes: Vec<Change>,
     pub condition: Option<Expression>,
     pub order: Vec<Order>,
@@ -227,9 +245,30 @@ pub enum Expression {
         value: Box<Expression>,
         negated: bool,
     },
+    /// IS [NOT] TRUE and FALSE: never NULL.
+    IsTruth {
+        value: Box<Expression>,
+        truth: bool,
+        negated: bool,
+    },
+    /// BINARY value: compared letter by letter.
+    Exact(Box<Expression>),
+    /// Of CASE value WHEN … the value; without it each `when` is a condition.
+    Case {
+        value: Option<Box<Expression>>,
+        branches: Vec<Branch>,
+        otherwise: Option<Box<Expression>>,
+    },
     /// EXISTS (SELECT …) and a SELECT in brackets as a value.
     Exists(Box<Select>),
     Subquery(Box<Select>),
+}
+
+/// WHEN … THEN … of a CASE.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Branch {
+    pub when: Expression,
+    pub then: Expression,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

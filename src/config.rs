@@ -9,10 +9,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 
+use crate::node::{AllowedOrigins, CometStrings, Origin};
 use crate::store::embedded;
+use crate::user::TenantId;
 use crate::{mysql, node, ws};
 
 mod environment;
@@ -21,10 +24,13 @@ mod flags;
 mod password;
 mod report;
 mod settings;
+mod tenant;
 mod value;
 
 pub use password::{Password, PasswordSource, Place};
 use settings::{SETTINGS, Setting};
+use tenant::TenantDraft;
+pub use tenant::TenantSecrets;
 
 /// The file that is read when `--config` names none and this one exists.
 const DEFAULT_FILE: &str = "cometql.toml";
@@ -48,6 +54,15 @@ pub struct Settings {
     pub store: embedded::Config,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
+    /// How long a user who has gone may be back before it is said, in seconds.
+    pub presence_grace_seconds: u64,
+    /// How SQL clients begin that have not set `comet_strings`.
+    pub comet_strings: CometStrings,
+    pub origins: AllowedOrigins,
+    /// Every setting that is a number, by name.
+    pub limits: Arc<[(&'static str, u64)]>,
+    /// What is configured for single tenants.
+    pub tenants: BTreeMap<TenantId, TenantSecrets>,
     /// Where the password comes from; [`PasswordSource::resolve`] gets it.
     pub password: PasswordSource,
     /// What is logged: this level and the graver ones.
@@ -55,9 +70,21 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the node needs, with the password that [`PasswordSource::resolve`] got.
-    pub fn node(&self, password: &Password) -> node::Config {
-        node::Config { message_bytes_max: self.message_bytes_max, ..node::Config::with_password(password.text()) }
+    /// What the node needs, with the password that [`PasswordSource::resolve`] got; reads those of tenants that are
+    /// in files.
+    pub fn node(&self, password: &Password) -> Result<node::Config, ConfigError> {
+        let tenants = self.tenants.iter().map(|(tenant, secrets)| Ok((*tenant, secrets.resolve()?)));
+        Ok(node::Config {
+            password: password.text().to_owned(),
+            message_bytes_max: self.message_bytes_max,
+            packet_bytes_max: self.mysql.packet_bytes_max,
+            idle_seconds_max: self.mysql.idle_seconds_max,
+            presence_grace_seconds: self.presence_grace_seconds,
+            comet_strings: self.comet_strings,
+            origins: self.origins.clone(),
+            limits: Arc::clone(&self.limits),
+            tenants: tenants.collect::<Result<_, ConfigError>>()?,
+        })
     }
 }
 
@@ -86,7 +113,16 @@ pub fn read(
     for given in file.given.iter().chain(&environment.given).chain(&flags.given) {
         draft.take(given)?;
     }
-    let settings = draft.finish()?;
+    for (tenant, given) in &file.tenants {
+        let tenant = draft.tenants.entry(*tenant).or_default();
+        for given in given {
+            given.put(tenant, working_directory)?;
+            tenant.sources.insert(given.setting.key, given.source.clone());
+        }
+    }
+    let mut settings = draft.finish()?;
+    settings.limits =
+        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::number(setting, &mut draft)?))).collect();
     if flags.check_config {
         settings.check_files(&draft)?;
         return Ok(Command::CheckConfig(report::write(&mut draft, file.path.as_deref())));
@@ -144,13 +180,24 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// One value as it was written, before it is understood.
-struct Given {
-    setting: &'static Setting,
+struct Given<D: 'static = Draft> {
+    setting: &'static Setting<D>,
     text: String,
     source: Source,
 }
 
-impl Given {
+impl<D> Given<D> {
+    /// Puts the value into its field. A path is relative to `directory`.
+    fn put(&self, draft: &mut D, directory: &Path) -> Result<(), ConfigError> {
+        value::put(self.setting, &self.text, draft, directory).map_err(|expected| {
+            ConfigError(format!(
+                "{} is not valid: expected {expected}, for example {}",
+                self.place(),
+                self.setting.example_for(&self.source)
+            ))
+        })
+    }
+
     /// The way to this value that an error begins with. A secret is not repeated.
     fn place(&self) -> String {
         let key = self.setting.key;
@@ -171,6 +218,10 @@ struct Draft {
     ws: ws::Config,
     history_bytes_max_per_pipe: usize,
     message_bytes_max: usize,
+    presence_grace_seconds: u64,
+    comet_strings: CometStrings,
+    origins: Option<Vec<Origin>>,
+    tenants: BTreeMap<TenantId, TenantDraft>,
     data_dir: Option<PathBuf>,
     memory: bool,
     password: Option<String>,
@@ -210,6 +261,10 @@ impl Draft {
             },
             history_bytes_max_per_pipe: 0,
             message_bytes_max: 0,
+            presence_grace_seconds: 0,
+            comet_strings: CometStrings::Auto,
+            origins: None,
+            tenants: BTreeMap::new(),
             data_dir: None,
             memory: false,
             password: None,
@@ -222,13 +277,8 @@ impl Draft {
     }
 
     fn take(&mut self, given: &Given) -> Result<(), ConfigError> {
-        value::put(given.setting, &given.text, self).map_err(|expected| {
-            ConfigError(format!(
-                "{} is not valid: expected {expected}, for example {}",
-                given.place(),
-                given.setting.example_for(&given.source)
-            ))
-        })?;
+        let directory = self.working_directory.clone();
+        given.put(self, &directory)?;
         self.sources.insert(given.setting.key, given.source.clone());
         Ok(())
     }
@@ -271,8 +321,25 @@ impl Draft {
             password: self.password_source(directory.as_deref())?,
             store: embedded::Config { directory, history_bytes_max_per_pipe: self.history_bytes_max_per_pipe },
             message_bytes_max: self.message_bytes_max,
+            presence_grace_seconds: self.presence_grace_seconds,
+            comet_strings: self.comet_strings,
+            origins: self.allowed_origins(),
+            limits: Arc::default(),
+            tenants: self.tenant_secrets()?,
             log: self.log,
         })
+    }
+
+    fn allowed_origins(&self) -> AllowedOrigins {
+        let own = |(tenant, draft): (&TenantId, &TenantDraft)| Some((*tenant, draft.origins.clone()?));
+        AllowedOrigins {
+            everybody: self.origins.clone().unwrap_or_default(),
+            tenants: self.tenants.iter().filter_map(own).collect(),
+        }
+    }
+
+    fn tenant_secrets(&self) -> Result<BTreeMap<TenantId, TenantSecrets>, ConfigError> {
+        self.tenants.iter().map(|(tenant, draft)| Ok((*tenant, draft.secrets(*tenant)?))).collect()
     }
 
     /// The second limit leaves room for what the first allows.
@@ -331,6 +398,7 @@ impl Settings {
         if matches!(self.password, PasswordSource::File { .. }) {
             self.password.resolve()?;
         }
+        self.tenants.values().try_for_each(|secrets| secrets.resolve().map(drop))?;
         let Some((certificate, key)) = &self.mysql.certificate else { return Ok(()) };
         for (name, path) in [("tls_certificate", certificate), ("tls_key", key)] {
             std::fs::File::open(path).map_err(|error| {

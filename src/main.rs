@@ -16,7 +16,7 @@ use cometql::ws::{self, Posts, http::Site, page};
 use cometql::{mysql, ws::page::About};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 fn main() -> ExitCode {
@@ -61,21 +61,27 @@ fn run(settings: &Settings) -> Result<(), String> {
 
 /// Builds the node out of its rooms, serves until a signal says stop, and lets go in order.
 async fn serve(settings: &Settings) -> Result<(), String> {
-    let sql_listener = mysql::bind(&settings.mysql).await.map_err(in_a_line)?;
-    let listener = TcpListener::bind(settings.ws.listen)
+    let sql_listener = mysql::bind(&settings.mysql)
         .await
-        .map_err(|error| format!("browsers cannot be awaited at {}: {error}", settings.ws.listen))?;
+        .map_err(|error| format!("{}; {}", in_a_line(&error), how_to_listen(error.kind(), "mysql_listen")))?;
+    let listener = TcpListener::bind(settings.ws.listen).await.map_err(|error| {
+        let place = settings.ws.listen;
+        format!("browsers cannot be awaited at {place}: {error}; {}", how_to_listen(error.kind(), "ws_listen"))
+    })?;
     let posts = Posts::new(&settings.ws).map_err(in_a_line)?;
     let clock = Arc::new(SystemClock);
     let store = embedded::open(&settings.store, posts.ears(), clock.clone()).map_err(in_a_line)?;
     let password = settings.password.resolve().map_err(in_a_line)?;
+    let node_config = settings.node(&password).map_err(in_a_line)?;
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
     let status = Arc::new(Status::new());
-    let node = Node::new(store, clock, posts.shards(), settings.node(&password), Arc::clone(&status));
+    let node = Node::new(store, clock, posts.shards(), node_config, Arc::clone(&status));
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
-    let site = Site { page: page::render(&about(sql_address, &password)) };
+    let site = Site { page: page::render(&about(sql_address, &password)), origins: settings.origins.clone() };
+    // Whoever reads the first lines may stop the node at once.
+    let stopping = StopSignals::new().map_err(in_a_line)?;
     print!("{}", first_lines(settings, sql_address, address, &password));
 
     let (stop, stopped) = watch::channel(false);
@@ -90,7 +96,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let of_node = Arc::clone(&node);
     let browsers =
         tokio::spawn(async move { ws::serve(listener, posts, site, of_node, status, &of_browsers, stopped).await });
-    stop_signal().await.map_err(in_a_line)?;
+    stopping.await_any().await;
     tracing::info!("stopping");
     // Both are told at once; whoever is gone already does not hear it.
     let _ = stop.send(true);
@@ -102,6 +108,18 @@ async fn serve(settings: &Settings) -> Result<(), String> {
 
 fn in_a_line(error: impl std::fmt::Display) -> String {
     error.to_string().replace('\n', " ")
+}
+
+/// What to do about an address that cannot be listened at.
+fn how_to_listen(kind: io::ErrorKind, setting: &str) -> String {
+    let flag = setting.replace('_', "-");
+    let advice = match kind {
+        io::ErrorKind::AddrInUse => "stop what listens there, or choose another port",
+        io::ErrorKind::AddrNotAvailable => "name an address of this machine, or 0.0.0.0 for all of them,",
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for the privileged: choose a higher one",
+        _ => "choose another address",
+    };
+    format!("{advice} with {setting} (--{flag})")
 }
 
 /// Every connection is a file. The system's usual first limit of 1,024 is for programs that do not ask.
@@ -153,10 +171,21 @@ fn as_shell_word(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-async fn stop_signal() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+/// SIGTERM and Ctrl-C, heard from the moment this is made.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<StopSignals> {
+        Ok(StopSignals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn await_any(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -24,6 +24,8 @@ mod prepared;
 mod execute;
 mod reply;
 mod binary;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 
 pub use listener::{bind, serve};
 pub use tls::Identity;

@@ -2,6 +2,8 @@
 //! Both front ends speak to the store through here.
 
 mod browsers;
+mod clients;
+mod origins;
 mod records;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,8 @@ use crate::store::Store;
 use crate::user::{About, TenantId, UserId};
 
 pub use self::browsers::{Answer, Ask, Visitor};
+pub use self::clients::{Client, ClientEntry, Clients, End, shortened};
+pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
 
@@ -27,6 +31,7 @@ pub struct Node {
     presence: Mutex<Presence>,
     config: Config,
     status: Arc<Status>,
+    clients: Arc<Clients>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,9 +40,42 @@ pub struct Config {
     pub password: String,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
+    /// Longest packet of a SQL client, in bytes: what `max_allowed_packet` says.
+    pub packet_bytes_max: usize,
+    /// How long a SQL client may be silent, in seconds: what `wait_timeout` says.
+    pub idle_seconds_max: u64,
     /// How long a user who has gone may be back before it is said, in seconds.
     pub presence_grace_seconds: u64,
+    /// How SQL clients begin that have not set `comet_strings`.
+    pub comet_strings: CometStrings,
+    pub origins: AllowedOrigins,
+    /// What can be set of all rooms and is a number, as it is set, by name: for SHOW VARIABLES.
+    pub limits: Arc<[(&'static str, u64)]>,
     pub tenants: BTreeMap<TenantId, Tenant>,
+}
+
+/// How literals of the columns `message` and `data` are read: `docs/STRINGS.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum CometStrings {
+    /// By the rule that tells raw JSON from escaped text.
+    #[default]
+    Auto,
+    /// As MySQL reads every literal.
+    Mysql,
+}
+
+impl CometStrings {
+    /// The value that is called so, in any case of letters.
+    pub fn named(name: &str) -> Option<CometStrings> {
+        [CometStrings::Auto, CometStrings::Mysql].into_iter().find(|value| value.name().eq_ignore_ascii_case(name))
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            CometStrings::Auto => "auto",
+            CometStrings::Mysql => "mysql",
+        }
+    }
 }
 
 impl Config {
@@ -46,7 +84,12 @@ impl Config {
         Config {
             password: password.into(),
             message_bytes_max: 1024 * 1024,
+            packet_bytes_max: 16 * 1024 * 1024,
+            idle_seconds_max: 28_800,
             presence_grace_seconds: 2,
+            comet_strings: CometStrings::Auto,
+            origins: AllowedOrigins::default(),
+            limits: Arc::default(),
             tenants: BTreeMap::new(),
         }
     }
@@ -59,14 +102,12 @@ pub struct Tenant {
     pub password: Option<String>,
     /// Instead of the main password followed by the tenant's number.
     pub token_secret: Option<String>,
-    /// The pages whose browsers may connect, as hosts with or without a port; empty lets all in.
-    pub origins: Vec<String>,
 }
 
 /// Without the secrets.
 impl std::fmt::Debug for Tenant {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Tenant(…, {:?})", self.origins)
+        out.write_str("Tenant(…)")
     }
 }
 
@@ -104,7 +145,8 @@ impl Node {
         config: Config,
         status: Arc<Status>,
     ) -> Arc<Node> {
-        Arc::new(Node { store, clock, shards, presence: Mutex::default(), config, status })
+        let (presence, clients) = (Mutex::default(), Arc::default());
+        Arc::new(Node { store, clock, shards, presence, config, status, clients })
     }
 
     pub fn clock(&self) -> &dyn Clock {
@@ -117,6 +159,11 @@ impl Node {
 
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// The SQL clients that have logged in to this node.
+    pub fn clients(&self) -> &Arc<Clients> {
+        &self.clients
     }
 
     /// The password that opens a tenant to SQL clients.
@@ -155,6 +202,16 @@ impl Node {
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
         self.store.kept(tenant, after, count_max).await
+    }
+
+    /// The users of a tenant whose logs keep messages or are listened to, by number, behind `after`.
+    pub async fn logs(
+        &self,
+        tenant: TenantId,
+        after: Option<UserId>,
+        count_max: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        self.store.logs(tenant, after, count_max).await
     }
 
     pub async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {

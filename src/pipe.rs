@@ -23,7 +23,7 @@ pub const HISTORY_LENGTH_MAX: u16 = 1_000;
 /// How long a `trust_*` pipe keeps a message, in seconds.
 const TRUST_TTL_SECONDS: u32 = 120;
 /// How long a user's log keeps a message, in seconds: a week.
-const LOG_TTL_SECONDS: u32 = 7 * 86_400;
+pub const LOG_TTL_SECONDS: u32 = 7 * 86_400;
 
 /// One pipe of one tenant: a named one, or the log of a user, which no text can spell.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

@@ -51,6 +51,9 @@ pub trait Store: Send + Sync {
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError>;
 
+    /// The users of a tenant whose logs keep messages or are listened to, by number, behind `after`.
+    async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError>;
+
     /// Deletes messages from the history of `pipe` by index; the holes are no gaps. Answers how many there were.
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError>;
 

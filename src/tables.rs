@@ -4,41 +4,68 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::cometql::{Expression, Kill, Statement, Transaction};
-use crate::node::Node;
+use crate::cometql::{Dialect, Expression, Kill, Statement, Transaction};
+use crate::node::{Client, ClientEntry, End, Node};
 use crate::user::TenantId;
 
 mod aggregate;
+mod at_once;
 mod calendar;
 mod catalog;
 mod checks;
+mod derived;
 mod distinct;
+mod each_pipe;
 mod errors;
 mod expression;
 mod functions;
+mod histories;
 mod insert;
+mod keyed;
 mod keys;
 mod matching;
+mod paging;
 mod pipes;
 mod pipes_messages;
 mod pipes_settings;
+mod profiler;
+mod revoked_tokens;
+mod scope;
 mod select;
 mod session;
 mod shape;
 mod sort;
 mod source;
 mod table;
+mod user_id;
+mod users_auth;
+mod users_data;
+mod users_in_pipes;
+mod users_messages;
+mod users_time;
 mod value;
 mod walk;
 
 use catalog::Destination;
-use expression::{Context, Evaluator, Scope};
+use expression::{Context, Evaluator};
+use scope::Scope;
 use session::Session;
 use source::Source;
 use table::{Domain, Table};
 
-/// The tables, in the order of SHOW TABLES.
-static TABLES: &[&dyn Table] = &[&pipes_messages::PipesMessages, &pipes::Pipes, &pipes_settings::PipesSettings];
+/// The tables, in the order of SHOW TABLES: first those the original listed.
+static TABLES: &[&dyn Table] = &[
+    &users_auth::UsersAuth,
+    &users_time::UsersTime,
+    &users_messages::UsersMessages,
+    &pipes_messages::PipesMessages,
+    &users_in_pipes::UsersInPipes,
+    &pipes::Pipes,
+    &pipes_settings::PipesSettings,
+    &users_data::UsersData,
+    &revoked_tokens::RevokedTokens,
+    &profiler::Profiler,
+];
 
 /// One SQL client that has logged in: its tenant, its database, the variables it has set.
 pub struct Caller {
@@ -46,6 +73,7 @@ pub struct Caller {
     login: Login,
     /// Shared with answers that are still being read: they see it as it was when they began.
     session: Arc<Session>,
+    client: ClientEntry,
 }
 
 /// What the wire knows of a client when it has logged in.
@@ -61,11 +89,22 @@ pub struct Login {
     pub database: Option<String>,
 }
 
+/// How a connection is encrypted, in the words of OpenSSL.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Encryption {
+    /// `TLSv1.3`
+    pub version: String,
+    /// `TLS_AES_256_GCM_SHA384`
+    pub cipher: String,
+}
+
 impl Caller {
     /// Fails when the login names a database that does not exist (error 1049).
     pub fn new(node: Arc<Node>, login: Login) -> Result<Caller, SqlError> {
-        let session = Arc::new(Session::new(&login));
-        let mut caller = Caller { domain: Domain { node, tenant: login.tenant }, login, session };
+        let session = Arc::new(Session::new(&login, node.config()));
+        let now = node.clock().now();
+        let client = node.clients().enter(login.connection_id, &login.user, &login.host, login.tenant, now);
+        let mut caller = Caller { domain: Domain { node, tenant: login.tenant }, login, session, client };
         if let Some(database) = caller.login.database.clone().filter(|database| !database.is_empty()) {
             caller.use_database(&database)?;
         }
@@ -106,7 +145,7 @@ impl Caller {
             }
             Statement::Use(name) => self.use_database(&name.text).map(|()| Reply::Done(Done::default())),
             Statement::Transaction(_) | Statement::Nothing => Ok(Reply::Done(Done::default())),
-            Statement::Kill(kill) => Err(refused_kill(kill, &context)),
+            Statement::Kill(kill) => self.kill(kill, &context).map(|()| Reply::Done(Done::default())),
         }
     }
 
@@ -144,7 +183,7 @@ impl Caller {
     pub fn columns(&self, statement: &Statement) -> Result<Vec<Column>, SqlError> {
         match statement {
             Statement::Select(select) => {
-                let source = Source::of(select.from.as_ref(), &self.session)?;
+                let source = Source::of(select.from.as_ref(), &self.session, &[])?;
                 let scope = shape::scope_of(select, &source);
                 if let Some(condition) = &select.condition {
                     scope.check(condition)?;
@@ -168,19 +207,54 @@ impl Caller {
                 source::DATABASE.to_owned()
             }
         };
+        self.client.uses(&database);
         self.session_mut().database = Some(database);
         Ok(())
     }
 
-    /// COM_RESET_CONNECTION: the variables and the transaction are forgotten, tenant and database stay.
-    pub fn reset(&mut self) {
-        let Caller { session, login, .. } = self;
-        Arc::make_mut(session).reset(login);
+    /// For clients that look whether their wish for TLS has come true: `SHOW STATUS LIKE 'Ssl_cipher'`.
+    pub fn is_encrypted(&mut self, encryption: Encryption) {
+        self.session_mut().encryption = Some(encryption);
     }
 
-    /// Whether texts are read with backslash escapes: false when the client has set NO_BACKSLASH_ESCAPES.
-    pub fn backslash_escapes(&self) -> bool {
-        self.session.backslash_escapes
+    /// This client as SHOW PROCESSLIST has it. The wire says here what it runs, and hears when another client ends it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    fn kill(&self, kill: &Kill, context: &Context) -> Result<(), SqlError> {
+        let evaluator = Evaluator { context, scope: &Scope::nothing(), row: &[] };
+        let id = evaluator.value(&kill.id).ok().as_ref().and_then(value::text_of);
+        let end = if kill.query_only { End::Statement } else { End::Connection };
+        let number = id.as_ref().and_then(|id| id.parse().ok());
+        if number.is_some_and(|id| self.domain.node.clients().end(id, self.login.tenant, end)) {
+            return Ok(());
+        }
+        let id = id.unwrap_or_else(|| if matches!(kill.id, Expression::Null(_)) { "NULL" } else { "?" }.to_owned());
+        Err(SqlError::new(1094, "HY000", format!("Unknown thread id: {id}")))
+    }
+
+    /// From now on statements are about the tenant with this number, which only `root` may choose. Answers whom they
+    /// were about, for [`Caller::speak_for_own`].
+    pub fn speak_for(&mut self, number: &str) -> Result<TenantId, SqlError> {
+        let tenant = catalog::spoken_for(number, self.login.tenant)?;
+        Ok(std::mem::replace(&mut self.domain.tenant, tenant))
+    }
+
+    /// Statements are about this tenant again.
+    pub fn speak_for_own(&mut self, own: TenantId) {
+        self.domain.tenant = own;
+    }
+
+    /// COM_RESET_CONNECTION: the variables and the transaction are forgotten, tenant and database stay.
+    pub fn reset(&mut self) {
+        let Caller { session, login, domain, .. } = self;
+        Arc::make_mut(session).reset(login, domain.node.config());
+    }
+
+    /// How the client's texts are read: it may have set NO_BACKSLASH_ESCAPES or ANSI_QUOTES.
+    pub fn dialect(&self) -> Dialect {
+        self.session.dialect
     }
 
     /// For the status flags of every reply: autocommit is on.
@@ -198,22 +272,17 @@ impl Caller {
     }
 
     fn context(&self, parameters: &[Value]) -> Context {
+        let config = self.domain.node.config();
         Context {
             session: Arc::clone(&self.session),
             parameters: parameters.into(),
             now: self.domain.node.clock().now(),
-            message_bytes_max: self.domain.node.config().message_bytes_max,
+            message_bytes_max: config.message_bytes_max,
+            packet_bytes_max: config.packet_bytes_max,
+            idle_seconds_max: config.idle_seconds_max,
             known: Vec::new(),
         }
     }
-}
-
-/// No thread can be ended by a statement yet.
-fn refused_kill(kill: &Kill, context: &Context) -> SqlError {
-    let evaluator = Evaluator { context, scope: &Scope::nothing(), row: &[] };
-    let id = evaluator.value(&kill.id).ok().as_ref().and_then(value::text_of);
-    let id = id.unwrap_or_else(|| if matches!(kill.id, Expression::Null(_)) { "NULL" } else { "?" }.to_owned());
-    SqlError::new(1094, "HY000", format!("Unknown thread id: {id}"))
 }
 
 pub enum Reply {

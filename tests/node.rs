@@ -23,8 +23,12 @@ use rustix::process::Signal;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 async fn connect(address: SocketAddr, password: &str) -> mysql_async::Result<Conn> {
+    connect_as("root", address, password).await
+}
+
+async fn connect_as(user: &str, address: SocketAddr, password: &str) -> mysql_async::Result<Conn> {
     let options = OptsBuilder::default().ip_or_hostname(address.ip().to_string()).tcp_port(address.port());
-    Conn::new(options.user(Some("root")).pass(Some(password)).prefer_socket(false)).await
+    Conn::new(options.user(Some(user)).pass(Some(password)).prefer_socket(false)).await
 }
 
 /// The one line in which a start was refused.
@@ -127,7 +131,9 @@ fn a_port_that_is_taken_is_refused_in_one_line() {
     {
         let home = Home::new(&[]);
         let end = home.run(&[flag, &address, other, "127.0.0.1:0"]);
-        is_there(refusal(&end), &[who, &address, "in use"]);
+        let setting = flag.trim_start_matches('-').replace('-', "_");
+        let advice = format!("stop what listens there, or choose another port with {setting} ({flag})");
+        is_there(refusal(&end), &[who, &address, "in use", &advice]);
         assert!(!home.data().exists(), "what was refused leaves nothing behind");
     }
 }
@@ -140,6 +146,22 @@ fn a_second_node_on_the_same_data_is_refused_in_one_line() {
     let (end, home) = node.stop(Signal::TERM);
     assert!(end.status.success(), "{}", end.stderr);
     home.start();
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_refused_with_what_to_do() {
+    let home = Home::new(&[]);
+    std::fs::write(home.path().join("file"), "").unwrap();
+    let ports = ["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0", "--data-dir"];
+    for directory in ["file", "file/data"] {
+        let end = home.run(&[&ports[..], &[directory]].concat());
+        let advice = format!("{} is no directory: choose another --data-dir", home.path().join("file").display());
+        is_there(refusal(&end), &["data directory", &advice]);
+    }
+    // Nobody can make one there.
+    let end = home.run(&[&ports[..], &["/proc/data"]].concat());
+    let user = rustix::process::geteuid().as_raw();
+    is_there(refusal(&end), &[&format!("the server runs as user {user}, who must be able to write in /proc")]);
 }
 
 #[test]
@@ -192,6 +214,51 @@ fn check_config_prints_what_is_in_force_and_where_it_is_from() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_its_own_password_and_its_own_pages() {
+    let home = Home::new(&["--memory"]);
+    let tenant = "[tenant.5]\npassword_file = \"five\"\norigins = [\"five.example\"]\n";
+    std::fs::write(home.path().join("cometql.toml"), tenant).unwrap();
+    std::fs::write(home.path().join("five"), "of five\n").unwrap();
+    let node = home.start();
+    for (user, password, opens) in [
+        ("5", "of five", true),
+        ("5", &node.password, false),
+        ("6", &node.password, true),
+        ("root", &node.password, true),
+        ("root", "of five", false),
+    ] {
+        assert_eq!(connect_as(user, node.sql, password).await.is_ok(), opens, "{user} {password}");
+    }
+    for (tenant, first) in [(5, "error"), (6, "serverInfo")] {
+        let target = format!("/ws/sesion=&myid=0&devid={tenant}&v=4.08&uuid=u&api=js");
+        let (mut browser, _) = Browser::upgrade(node.browsers, &target);
+        assert_eq!(browser.frame().json()["event"], first, "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn show_variables_has_every_setting_that_is_a_number() {
+    let node = Home::new(&["--memory", "--mysql-connections-max", "77", "--outbox-bytes-max", "70001"]).start();
+    let mut client = connect(node.sql, &node.password).await.unwrap();
+    let shown: Vec<(String, String)> = client.query("SHOW VARIABLES").await.unwrap();
+    assert!(shown.is_sorted());
+    let shown: HashMap<String, String> = shown.into_iter().collect();
+    for (name, value) in [
+        ("mysql_connections_max", "77"),
+        ("outbox_bytes_max", "70001"),
+        ("message_bytes_max", "1048576"),
+        ("presence_grace_seconds", "2"),
+        ("history_bytes_max_per_pipe", "16777216"),
+        ("subscriptions_max", "1024"),
+        ("comet_strings", "auto"),
+    ] {
+        assert_eq!(shown.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    let one: Option<String> = client.query_first("SELECT @@outbox_bytes_max").await.unwrap();
+    assert_eq!(one.as_deref(), Some("70001"));
+}
+
+#[tokio::test]
 async fn in_memory_nothing_is_left_on_disk() {
     let node = Node::in_memory();
     is_there(&node.first_lines[3], &["nothing is on disk"]);
@@ -203,6 +270,38 @@ async fn in_memory_nothing_is_left_on_disk() {
     assert_eq!(count, Some(1));
     let (_, home) = node.stop(Signal::TERM);
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+/// The browser of user 7, which shows `key`.
+fn browser_of_seven(address: SocketAddr, key: &str) -> Browser {
+    let target = format!("/ws/sesion={key}&myid=7&devid=0&v=4.08&uuid=Qm3_xKp0aZr7LtY2vB9nWc5dHs8-JgEu&api=js");
+    let (browser, head) = Browser::upgrade(address, &target);
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    browser
+}
+
+#[tokio::test]
+async fn a_user_logs_in_by_a_hash_gets_what_waited_is_seen_and_sent_away() {
+    let node = Node::in_memory();
+    let mut sql = connect(node.sql, &node.password).await.unwrap();
+    sql.query_drop("INSERT INTO users_auth (id, hash) VALUES (7, 'opensesame')").await.unwrap();
+    sql.query_drop("INSERT INTO users_messages (id, event, message) VALUES (7, 'note', 'waited')").await.unwrap();
+    let time = "SELECT time FROM users_time WHERE id = 7";
+    assert_eq!(sql.query_first(time).await.unwrap(), Some(-1));
+
+    let mut browser = browser_of_seven(node.browsers, "opensesame");
+    assert_eq!(browser.frame().json()["authorized"], true);
+    let waited = browser.frame().json();
+    assert_eq!((&waited["pipe"], &waited["event"], &waited["data"]), (&"msg".into(), &"note".into(), &"waited".into()));
+    assert_eq!(sql.query_first(time).await.unwrap(), Some(0));
+    browser.subscribe(&["web_room"]);
+    let here: Vec<(String, u32, String)> =
+        sql.query("SELECT name, user_id, ip FROM users_in_pipes WHERE name = 'web_room'").await.unwrap();
+    assert_eq!(here, [("web_room".to_owned(), 7, "127.0.0.1".to_owned())]);
+
+    sql.query_drop("DELETE FROM users_auth WHERE id = 7").await.unwrap();
+    while browser.frame_or_end().is_some() {}
+    assert_eq!(browser_of_seven(node.browsers, "opensesame").frame().json()["authorized"], false);
 }
 
 /// What the clients of all rounds were told, pipe by pipe.

@@ -201,6 +201,18 @@ fn the_table_of_settings_is_what_the_binary_says() {
 }
 
 #[test]
+fn the_tenant_is_configured_as_it_stands() {
+    let block = README.split_once("### Tenants").unwrap().1.split_once("```toml\n").unwrap().1;
+    let home = Home::new(&[]);
+    std::fs::write(home.path().join("cometql.toml"), block.split_once("```").unwrap().0).unwrap();
+    let printed = home.run(&["check-config"]).stdout;
+    let (_, tenant) = printed.split_once("\n[tenant.5]\n").expect("the tenant is shown");
+    for part in ["password = (set)", "token_secret = (set)", "\"https://shop.example.org:8443\"]"] {
+        assert!(tenant.contains(part), "{part} is missing in {tenant}");
+    }
+}
+
+#[test]
 fn the_version_of_rust_is_the_one_that_cargo_wants() {
     assert!(README.contains(concat!("It needs Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer")));
 }

@@ -16,21 +16,62 @@
 #[allow(dead_code)]
 #[path = "world/clock.rs"]
 mod clock;
+// Nobody asks here who was sent away.
+#[allow(dead_code)]
+#[path = "world/shard.rs"]
+mod shard;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::StillClock;
-use cometql::cometql::{Dialect, prepare};
-use cometql::node::{Config, EarId, Node};
+use cometql::clock::UnixMillis;
+use cometql::cometql::prepare;
+use cometql::node::{Config, EarId, Node, Record};
 use cometql::pipe::{Pipe, PipeName};
 use cometql::status::Status;
 use cometql::store::{Ear, Store, embedded};
 use cometql::tables::{Caller, Login, Reply, Rows, Value};
-use cometql::user::TenantId;
+use cometql::user::{TenantId, UserId};
+use shard::{StillShard, present};
 
 /// Far longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+#[test]
+fn users_auth_says_what_each_user_logs_in_with() {
+    replay("users_auth", include_str!("../sql/users_auth.sql"));
+}
+
+#[test]
+fn users_data_keeps_a_text_about_each_user() {
+    replay("users_data", include_str!("../sql/users_data.sql"));
+}
+
+#[test]
+fn users_time_says_when_users_were_here() {
+    replay("users_time", include_str!("../sql/users_time.sql"));
+}
+
+#[test]
+fn users_messages_reach_one_user() {
+    replay("users_messages", include_str!("../sql/users_messages.sql"));
+}
+
+#[test]
+fn users_in_pipes_says_who_listens_where() {
+    replay("users_in_pipes", include_str!("../sql/users_in_pipes.sql"));
+}
+
+#[test]
+fn revoked_tokens_log_in_nobody() {
+    replay("revoked_tokens", include_str!("../sql/revoked_tokens.sql"));
+}
+
+#[test]
+fn profiler_says_what_was_counted() {
+    replay("profiler", include_str!("../sql/profiler.sql"));
+}
 
 #[test]
 fn pipes_messages_publishes_and_remembers() {
@@ -94,7 +135,8 @@ async fn hold(conversation: &str, directory: Option<&tempfile::TempDir>) -> Stri
     went
 }
 
-/// A node on which two connections listen to `web_chat` and one to `news`.
+/// A node on which two connections listen to `web_chat`, one of them of user 3, and one to `news`. User 4 was here
+/// before.
 async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let ear = Ear::new(1_024 * 1_024, Box::new(|| {}));
@@ -103,21 +145,27 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
         history_bytes_max_per_pipe: 1_024 * 1_024,
     };
     let store = embedded::open(&config, vec![ear], clock.clone()).unwrap();
-    for name in ["web_chat", "web_chat", "news"] {
+    let [three, four] = [3, 4].map(|number| UserId::new(number).unwrap());
+    let mut here = Vec::new();
+    for (slot, (name, user)) in [("web_chat", Some(three)), ("web_chat", None), ("news", None)].into_iter().enumerate()
+    {
         let pipe = Pipe::Named(TenantId::ROOT, PipeName::for_subscription(name).unwrap());
         store.listen(&pipe, EarId(0)).await.unwrap();
+        here.push((pipe, present(slot as u32, user)));
     }
-    let config = Config { message_bytes_max: 1_024, ..Config::with_password("secret") };
-    Node::new(store, clock, Vec::new(), config, Arc::new(Status::new()))
+    store.listen(&Pipe::Log(TenantId::ROOT, three), EarId(0)).await.unwrap();
+    store.set_record(TenantId::ROOT, &Record::Seen(four), Some("1699999000".to_owned())).await.unwrap();
+    let config = Config { message_bytes_max: 1_024, idle_seconds_max: 7_200, ..Config::with_password("secret") };
+    Node::new(store, clock, vec![Arc::new(StillShard::with(here))], config, Arc::new(Status::new()))
 }
 
 async fn answer(caller: &mut Caller, text: &str) -> Vec<String> {
-    let dialect = Dialect { backslash_escapes: caller.backslash_escapes() };
-    let statement = match prepare(text, dialect) {
+    let statement = match prepare(text, caller.dialect()) {
         Ok((statement, _)) => statement,
         Err(mistake) => return vec![format!("ERROR 3 (42000): {mistake}")],
     };
     let announced = caller.columns(&statement);
+    caller.client().begins("Query", text.trim_end().trim_end_matches(';'), UnixMillis(1_700_000_000_000));
     match caller.run(&statement, &[]).await {
         Err(error) => vec![format!("ERROR {} ({}): {}", error.code, error.state, error.message)],
         Ok(Reply::Done(done)) => {

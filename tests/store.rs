@@ -274,6 +274,40 @@ fn a_log_keeps_a_week_and_remembers_what_was_taken() {
 }
 
 #[test]
+fn logs_that_keep_or_are_heard_are_listed_by_user_in_pages_and_of_one_tenant() {
+    over_every_store(|world| async move {
+        let user = |number| UserId::new(number).unwrap();
+        let log = |tenant, number| Pipe::Log(TenantId(tenant), user(number));
+        for number in [300, 2, 70_000] {
+            world.publish(&log(1, number), "kept").await;
+        }
+        for number in [2, 5] {
+            world.store.listen(&log(1, number), EarId(0)).await.unwrap();
+        }
+        world.publish(&log(2, 3), "theirs").await;
+        world.publish(&pipe("named"), "not a log").await;
+        let logs = |after: Option<u64>, count_max| {
+            let store = Arc::clone(&world.store);
+            async move {
+                let logs = store.logs(TenantId(1), after.map(user), count_max).await.unwrap();
+                logs.into_iter().map(UserId::number).collect::<Vec<u32>>()
+            }
+        };
+        assert_eq!(logs(None, 9).await, [2, 5, 300, 70_000]);
+        assert_eq!(logs(None, 3).await, [2, 5, 300]);
+        assert_eq!(logs(Some(5), 1).await, [300]);
+        assert_eq!(logs(Some(300), 9).await, [70_000]);
+        world.store.erase(&log(1, 300), &[1]).await.unwrap();
+        world.store.unlisten(&log(1, 5), EarId(0)).await.unwrap();
+        assert_eq!(logs(None, 9).await, [2, 70_000]);
+        // What is kept and was taken is still there for a device that comes back.
+        world.store.take(&log(1, 2), 1).await.unwrap();
+        assert_eq!(logs(None, 1).await, [2]);
+        assert_eq!(world.store.logs(TenantId(3), None, 9).await.unwrap(), []);
+    });
+}
+
+#[test]
 fn records_are_kept_by_tenant_and_listed_in_order() {
     over_every_store(|world| async move {
         let (tenant, user) = (TenantId(1), |number| UserId::new(number).unwrap());

@@ -1,89 +1,20 @@
 //! What a SQL client's session remembers, and how answers are read. The tables themselves are told in `sql/`.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-// Nobody moves the clock here.
+// Nobody moves the clock here, and nobody is sent away.
 #[allow(dead_code)]
 #[path = "world/clock.rs"]
 mod clock;
+#[allow(dead_code)]
+#[path = "world/shard.rs"]
+mod shard;
+#[allow(dead_code)]
+#[path = "world/tables.rs"]
+mod world;
 
-use std::sync::Arc;
-
-use clock::StillClock;
 use cometql::cometql::{Dialect, prepare};
-use cometql::node::{Config, EarId, News, Node};
-use cometql::pipe::{Pipe, PipeName};
-use cometql::status::Status;
-use cometql::store::{Ear, Store, embedded};
-use cometql::tables::{Caller, ColumnKind, Login, Reply, SqlError, Value};
-use cometql::user::TenantId;
-
-struct World {
-    node: Arc<Node>,
-    ear: Arc<Ear>,
-}
-
-/// A node whose only ear listens to `chat` of tenants 0 and 5.
-async fn world() -> World {
-    let clock = Arc::new(StillClock::at(1_700_000_000_000));
-    let ear = Ear::new(64 * 1_024 * 1_024, Box::new(|| {}));
-    let config = embedded::Config { directory: None, history_bytes_max_per_pipe: 64 * 1_024 * 1_024 };
-    let store = embedded::open(&config, vec![ear.clone()], clock.clone()).unwrap();
-    for tenant in [TenantId::ROOT, TenantId(5)] {
-        store.listen(&Pipe::Named(tenant, PipeName::for_publish("chat").unwrap()), EarId(0)).await.unwrap();
-    }
-    let config = Config { message_bytes_max: 1_024 * 1_024, ..Config::with_password("secret") };
-    World { node: Node::new(store, clock, Vec::new(), config, Arc::new(Status::new())), ear }
-}
-
-impl World {
-    fn caller(&self, user: &str, database: Option<&str>) -> Result<Caller, SqlError> {
-        let login = Login {
-            connection_id: 7,
-            user: user.to_owned(),
-            host: "localhost".to_owned(),
-            tenant: TenantId::parse(user).unwrap_or(TenantId::ROOT),
-            database: database.map(str::to_owned),
-        };
-        Caller::new(Arc::clone(&self.node), login)
-    }
-
-    /// The tenant and the text of every message that was announced.
-    fn heard(&self) -> Vec<(u32, String)> {
-        let news = self.ear.take();
-        news.iter()
-            .map(|News::Delivery(delivery)| (delivery.pipe.tenant().0, delivery.message.as_str().to_owned()))
-            .collect()
-    }
-}
-
-async fn run(caller: &mut Caller, text: &str, parameters: &[Value]) -> Result<Reply, SqlError> {
-    let dialect = Dialect { backslash_escapes: caller.backslash_escapes() };
-    let (statement, _) = prepare(text, dialect).unwrap();
-    caller.run(&statement, parameters).await
-}
-
-async fn rows(caller: &mut Caller, text: &str, parameters: &[Value]) -> Vec<Vec<Value>> {
-    let Ok(Reply::Rows(reply)) = run(caller, text, parameters).await else { panic!("{text} answers no rows") };
-    let mut all = reply.rows;
-    if let Some(mut pages) = reply.more {
-        loop {
-            let page = pages.next().await.unwrap();
-            if page.is_empty() {
-                break;
-            }
-            all.extend(page);
-        }
-    }
-    all
-}
-
-async fn code(caller: &mut Caller, text: &str, parameters: &[Value]) -> u16 {
-    run(caller, text, parameters).await.err().map_or(0, |error| error.code)
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
-}
+use cometql::tables::{ColumnKind, Reply, Value};
+use world::{code, rows, run, text, world};
 
 const PUBLISH: &str = "INSERT INTO pipes_messages (name, event, message) VALUES (?, ?, ?)";
 
@@ -149,7 +80,7 @@ async fn only_root_reaches_the_pipes_of_another_tenant() {
 async fn a_session_knows_its_transaction_and_forgets_it_when_reset() {
     let world = world().await;
     let mut caller = world.caller("root", None).unwrap();
-    assert!(caller.autocommit() && !caller.in_transaction() && caller.backslash_escapes());
+    assert!(caller.autocommit() && !caller.in_transaction() && caller.dialect().backslash_escapes);
     let steps = [
         ("BEGIN", true, true),
         ("SAVEPOINT a", true, true),
@@ -166,9 +97,9 @@ async fn a_session_knows_its_transaction_and_forgets_it_when_reset() {
         assert_eq!((caller.autocommit(), caller.in_transaction()), (autocommit, in_transaction), "{statement}");
     }
     assert_eq!(code(&mut caller, "SET sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES', autocommit = OFF", &[]).await, 0);
-    assert!(!caller.backslash_escapes() && !caller.autocommit());
+    assert!(!caller.dialect().backslash_escapes && !caller.autocommit());
     caller.reset();
-    assert!(caller.backslash_escapes() && caller.autocommit());
+    assert!(caller.dialect().backslash_escapes && caller.autocommit());
 }
 
 #[tokio::test]

@@ -113,7 +113,8 @@ fn store_engine_and_poll_are_named_only_where_they_belong() {
 #[test]
 fn a_file_is_one_idea_and_a_function_fits_on_a_screen() {
     let mut long = Vec::new();
-    for file in tracked().iter().filter(|file| file.is_in_source_or_tests() && !file.path.ends_with(".json")) {
+    let is_written = |file: &&TrackedFile| !file.path.ends_with(".json") && !file.is_lock();
+    for file in tracked().iter().filter(|file| file.is_in_source_or_tests()).filter(is_written) {
         let lines = file.text.lines().count();
         if lines > FILE_LINES_MAX {
             long.push((file.path.clone(), lines, format!("at most {FILE_LINES_MAX}; part it by its ideas")));

@@ -36,14 +36,16 @@ pub fn query(text: &str) -> Vec<u8> {
     framed(0, &[&[3], text.as_bytes()].concat())
 }
 
-fn framed(sequence: u8, payload: &[u8]) -> Vec<u8> {
+/// A packet around a payload.
+pub fn framed(sequence: u8, payload: &[u8]) -> Vec<u8> {
     let mut packet = (payload.len() as u32).to_le_bytes()[..3].to_vec();
     packet.push(sequence);
     packet.extend_from_slice(payload);
     packet
 }
 
-fn packet(socket: &mut TcpStream) -> Vec<u8> {
+/// The payload of the next packet.
+pub fn packet(socket: &mut TcpStream) -> Vec<u8> {
     let mut header = [0; 4];
     socket.read_exact(&mut header).expect("a packet");
     let mut payload = vec![0; u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize];

@@ -88,7 +88,7 @@ impl Parser<'_> {
         match infix {
             Infix::Or => self.chain(left, power, &["OR"], Kind::EitherSign, Expression::Or),
             Infix::And => self.chain(left, power, &["AND"], Kind::BothSigns, Expression::And),
-            Infix::Is => self.is_null(left),
+            Infix::Is => self.is(left),
             Infix::Predicate => self.predicate(left),
             Infix::Binary(operator) => {
                 self.next();
@@ -131,11 +131,21 @@ impl Parser<'_> {
         terms.pop().ok_or_else(|| self.expected("a value"))
     }
 
-    fn is_null(&mut self, left: Expression) -> Parsed<Expression> {
+    /// IS [NOT] NULL, TRUE, FALSE; UNKNOWN is another word for NULL.
+    fn is(&mut self, left: Expression) -> Parsed<Expression> {
         self.next();
         let negated = self.skip_word("NOT");
-        self.expect_word("NULL")?;
-        Ok(Expression::IsNull { value: Box::new(left), negated })
+        let value = Box::new(left);
+        if self.skip_words(&["NULL", "UNKNOWN"]) {
+            return Ok(Expression::IsNull { value, negated });
+        }
+        if self.skip_word("TRUE") {
+            return Ok(Expression::IsTruth { value, truth: true, negated });
+        }
+        if self.skip_word("FALSE") {
+            return Ok(Expression::IsTruth { value, truth: false, negated });
+        }
+        Err(self.expected("NULL, TRUE or FALSE"))
     }
 
     fn predicate(&mut self, left: Expression) -> Parsed<Expression> {
@@ -213,8 +223,8 @@ impl Parser<'_> {
             }
             Kind::Open => self.bracket(),
             Kind::Word => self.word(),
-            Kind::Backtick => self.column(),
-            // With ANSI_QUOTES a name may stand in double quotes; before a dot nothing else can.
+            Kind::Name(_) => self.column(),
+            // Before a dot nothing but a name can stand, whatever quotes the client has said it uses.
             Kind::Text('"') if self.second().kind == Kind::Dot => self.column(),
             Kind::Parameter => {
                 let place = self.token.place();
@@ -283,6 +293,13 @@ mod tests {
                 format!("({} {}like {})", tree(value), not(negated), tree(pattern))
             }
             Expression::IsNull { value, negated } => format!("({} is {}null)", tree(value), not(negated)),
+            Expression::IsTruth { value, truth, negated } => format!("({} is {}{truth})", tree(value), not(negated)),
+            Expression::Exact(value) => format!("(exact {})", tree(value)),
+            Expression::Case { value, branches, otherwise } => {
+                let branches = branches.iter().map(|branch| format!(" {}: {}", tree(&branch.when), tree(&branch.then)));
+                let (value, otherwise) = (value.as_deref().map(tree), otherwise.as_deref().map(tree));
+                format!("(case {value:?}{} else {otherwise:?})", branches.collect::<String>()).replace(['"', '\\'], "")
+            }
             Expression::Exists(_) => "exists".into(),
             Expression::Subquery(_) => "subquery".into(),
         }
@@ -320,6 +337,18 @@ mod tests {
             ("if(a, left(b, 1), replace(c, 'x', 'y'))", "if(a,left(b,1),replace(c,\"x\",\"y\"))"),
             ("cast(a as unsigned integer)", "cast(a,\"unsigned integer\")"),
             ("a like 'x' escape '\\\\'", "(a like \"x\")"),
+            ("a is true and b is not false", "((a is true) and (b is not false))"),
+            ("a is unknown is not true", "((a is null) is not true)"),
+            ("binary a = b + 1", "((exact a) Equal (b Add 1))"),
+            ("a like binary 'x' or binary(a)", "((a like (exact \"x\")) or (exact a))"),
+            ("binary, a", "binary"),
+            ("not binary a", "(not (exact a))"),
+            ("case when a then 1 when b = 2 then 3 end", "(case None a: 1 (b Equal 2): 3 else None)"),
+            ("CASE a + 1 WHEN 1 THEN b ELSE - c END + 1", "((case Some((a Add 1)) 1: b else Some((- c))) Add 1)"),
+            (
+                "case case 1 when 2 then 3 end when 4 then 5 end",
+                "(case Some((case Some(1) 2: 3 else None)) 4: 5 else None)",
+            ),
             ("exists (select 1)", "exists"),
             ("(select 1) in (select 2)", "(subquery in subquery)"),
         ] {
@@ -334,9 +363,15 @@ mod tests {
             ("(1", "expected ) to close the bracket, found the end of the text at line 1, column 10"),
             ("1 +", "expected a value, found the end of the text at line 1, column 11"),
             ("a in 1", "expected ( after IN, found \"1\" at line 1, column 13"),
-            ("a is 1", "expected NULL, found \"1\" at line 1, column 13"),
+            ("a is 1", "expected NULL, TRUE or FALSE, found \"1\" at line 1, column 13"),
             ("a not 1", "expected IN, LIKE or BETWEEN after NOT, found \"1\" at line 1, column 14"),
-            ("case 1", "expected a value, found \"case\" at line 1, column 8"),
+            ("case 1", "expected WHEN, found the end of the text at line 1, column 14"),
+            ("case end", "expected a value, found \"end\" at line 1, column 13"),
+            ("case when 1 end", "expected THEN, found \"end\" at line 1, column 20"),
+            (
+                "case when 1 then 2",
+                "expected END after the branches of CASE, found the end of the text at line 1, column 26",
+            ),
             ("x'abc'", "x'…' takes pairs of hexadecimal digits, not \"abc\" at line 1, column 8"),
             ("b'2'", "b'…' takes up to 126 digits 0 and 1, not \"2\" at line 1, column 8"),
             ("'abc", "the string in quotes that begins with \"'abc\" has no end at line 1, column 8"),
@@ -355,7 +390,23 @@ mod tests {
     fn neither_depth_nor_length_reaches_the_stack() {
         let run = || {
             let many = 3_000_000;
-            for deep in ["(", "not ", "- ", "!", "f(", "(select ", "exists(select ", "1 in (", "1=", "1+", "a.b<"] {
+            for deep in [
+                "(",
+                "not ",
+                "- ",
+                "!",
+                "f(",
+                "(select ",
+                "exists(select ",
+                "1 in (",
+                "1=",
+                "1+",
+                "a.b<",
+                "case when ",
+                "case ",
+                "binary ",
+                "(select 1 from (select ",
+            ] {
                 let text = deep.repeat(many / deep.len());
                 assert!(value(&text).is_err_and(|error| error.contains("levels deep")), "{deep}");
             }

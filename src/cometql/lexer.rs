@@ -7,8 +7,8 @@ pub(super) enum Kind {
     /// The end of the text.
     End,
     Word,
-    /// A name between backticks.
-    Backtick,
+    /// A name between backticks, or between double quotes after ANSI_QUOTES.
+    Name(char),
     /// A string, with the quote it stands in.
     Text(char),
     Integer,
@@ -83,14 +83,14 @@ impl Token<'_> {
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
-    backslash_escapes: bool,
+    dialect: Dialect,
     /// How many `/*!` are open: as many `*/` are blanks.
     executed_comments: usize,
 }
 
 impl<'a> Lexer<'a> {
     pub fn new(text: &'a str, dialect: Dialect) -> Lexer<'a> {
-        Lexer { text, at: 0, backslash_escapes: dialect.backslash_escapes, executed_comments: 0 }
+        Lexer { text, at: 0, dialect, executed_comments: 0 }
     }
 
     pub fn next(&mut self) -> Token<'a> {
@@ -108,8 +108,9 @@ impl<'a> Lexer<'a> {
                 self.number(start)
             }
             Some(b'\'') => self.quoted(Kind::Text('\''), start, start),
+            Some(b'"') if self.dialect.ansi_quotes => self.quoted(Kind::Name('"'), start, start),
             Some(b'"') => self.quoted(Kind::Text('"'), start, start),
-            Some(b'`') => self.quoted(Kind::Backtick, start, start),
+            Some(b'`') => self.quoted(Kind::Name('`'), start, start),
             Some(b'@') => self.variable(start),
             Some(first) => self.sign(start, first),
         }
@@ -241,7 +242,8 @@ impl<'a> Lexer<'a> {
     fn quoted(&mut self, kind: Kind, start: usize, opening: usize) -> Token<'a> {
         let bytes = self.bytes();
         let quote = self.byte(opening).unwrap_or(b'\'');
-        let escape = if self.backslash_escapes && quote != b'`' { b'\\' } else { quote };
+        let escapes = self.dialect.backslash_escapes && !matches!(kind, Kind::Name(_));
+        let escape = if escapes { b'\\' } else { quote };
         let mut at = opening + 1;
         while let Some(found) = find_either(bytes, at, quote, escape) {
             let doubled = self.byte(found + 1) == Some(quote);
@@ -253,6 +255,7 @@ impl<'a> Lexer<'a> {
         }
         let what = match quote {
             b'`' => "the name in backticks",
+            b'"' if matches!(kind, Kind::Name(_)) => "the name in double quotes",
             b'"' => "the string in double quotes",
             _ => "the string in quotes",
         };
@@ -362,7 +365,7 @@ mod tests {
             ("", &[]),
             ("\u{feff}a", &[(Word, "a")]),
             ("имя1 $x", &[(Word, "имя1"), (Word, "$x")]),
-            ("`a``b`", &[(Backtick, "a``b")]),
+            ("`a``b`", &[(Name('`'), "a``b")]),
             ("'it''s' \"a\\\"b\"", &[(Text('\''), "it''s"), (Text('"'), "a\\\"b")]),
             (r"'a\\' 'b'", &[(Text('\''), r"a\\"), (Text('\''), "b")]),
             ("N'x'x'ff'B'01'", &[(Text('\''), "x"), (Hexadecimal, "ff"), (Bits, "01")]),
@@ -430,7 +433,7 @@ mod tests {
 
     #[test]
     fn without_backslash_escapes_a_backslash_is_a_letter() {
-        let mut lexer = Lexer::new(r"'a\' 'b'", Dialect { backslash_escapes: false });
+        let mut lexer = Lexer::new(r"'a\' 'b'", Dialect { backslash_escapes: false, ..Dialect::default() });
         assert_eq!(lexer.next().text, r"a\");
         assert_eq!(lexer.next().text, "b");
     }

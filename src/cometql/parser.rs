@@ -178,7 +178,7 @@ impl<'a> Parser<'a> {
     /// Where only a name can stand, each quote makes one, as it did in the original.
     pub fn name(&mut self, expected: &str) -> Parsed<Identifier> {
         match self.token.kind {
-            Kind::Word | Kind::Backtick => Ok(identifier(self.next())),
+            Kind::Word | Kind::Name(_) => Ok(identifier(self.next())),
             Kind::Text(_) => {
                 let text = self.string();
                 Ok(Identifier { text: text.mysql(), place: text.place })
@@ -222,7 +222,7 @@ impl<'a> Parser<'a> {
         }
         match self.token.kind {
             Kind::Word if ends_alias(&self.token) => Ok(None),
-            Kind::Word | Kind::Backtick | Kind::Text(_) => self.name("an alias").map(Some),
+            Kind::Word | Kind::Name(_) | Kind::Text(_) => self.name("an alias").map(Some),
             _ => Ok(None),
         }
     }
@@ -247,8 +247,11 @@ impl<'a> Parser<'a> {
 }
 
 pub(super) fn identifier(token: Token<'_>) -> Identifier {
-    let doubled = token.kind == Kind::Backtick && token.text.contains('`');
-    let text = if doubled { token.text.replace("``", "`") } else { token.text.to_owned() };
+    let text = match token.kind {
+        Kind::Name('`') if token.text.contains('`') => token.text.replace("``", "`"),
+        Kind::Name('"') if token.text.contains('"') => token.text.replace("\"\"", "\""),
+        _ => token.text.to_owned(),
+    };
     Identifier { text, place: token.place() }
 }
 

@@ -132,6 +132,10 @@ const SEEN: &[(&str, &[&str])] = &[
             "SELECT /*+ MAX_EXECUTION_TIME(2000) */  SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY SCHEMA_NAME",
             "SELECT 1 FROM mysql.user LIMIT 1",
             "SELECT id FROM t WHERE id IN (SELECT id FROM u) AND id = (SELECT 1)",
+            "SELECT COUNT(*) FROM (SELECT 1 AS `a` FROM `users_auth` WHERE `id` > 7 LIMIT 10) subquery",
+            "SELECT COUNT(*) AS \"c\" FROM (SELECT * FROM t LIMIT 10) AS _x",
+            "SELECT name FROM t WHERE name LIKE BINARY 'a%' AND BINARY event = 'x' AND active IS NOT TRUE",
+            "SELECT CASE WHEN a = 1 THEN 'one' ELSE 'more' END AS `n`, case x when 1 then 2 end FROM t",
         ],
     ),
     (
@@ -358,8 +362,8 @@ fn no_text_breaks_the_parser() {
     let mut random = Random::new(seed);
     for _ in 0..20_000 {
         let text = random.mutated(&texts);
-        for backslash_escapes in [true, false] {
-            for statement in Statements::new(&text, Dialect { backslash_escapes }).flatten() {
+        for (backslash_escapes, ansi_quotes) in [(true, false), (false, false), (true, true)] {
+            for statement in Statements::new(&text, Dialect { backslash_escapes, ansi_quotes }).flatten() {
                 read_strings(&statement);
             }
         }

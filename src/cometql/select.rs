@@ -3,7 +3,7 @@
 use super::lexer::Kind;
 use super::mistake::Parsed;
 use super::parser::Parser;
-use super::{Expression, Identifier, Item, Limit, Order, Select, TableName};
+use super::{Expression, From, Identifier, Item, Limit, Order, Select};
 
 /// WHERE, ORDER BY and LIMIT.
 pub(super) struct Clauses {
@@ -21,14 +21,13 @@ impl Parser<'_> {
         while self.skip(Kind::Comma) {
             items.push(self.item()?);
         }
-        let (from, from_alias) = if self.skip_word("FROM") { self.from()? } else { (None, None) };
+        let from = if self.skip_word("FROM") { self.from()? } else { None };
         let clauses = self.clauses()?;
         self.skip_locks()?;
         Ok(Select {
             distinct,
             items,
             from,
-            from_alias,
             condition: clauses.condition,
             order: clauses.order,
             limit: clauses.limit,
@@ -85,8 +84,7 @@ impl Parser<'_> {
 
     /// `t.*` and `db.t.*`; anything else is left unread.
     fn all_of_table(&mut self) -> Parsed<Option<Identifier>> {
-        if !matches!(self.token.kind, Kind::Word | Kind::Backtick | Kind::Text('"')) || self.second().kind != Kind::Dot
-        {
+        if !matches!(self.token.kind, Kind::Word | Kind::Name(_) | Kind::Text('"')) || self.second().kind != Kind::Dot {
             return Ok(None);
         }
         let mut ahead = *self;
@@ -104,20 +102,38 @@ impl Parser<'_> {
     }
 
     /// FROM dual is FROM nothing.
-    fn from(&mut self) -> Parsed<(Option<TableName>, Option<Identifier>)> {
-        if self.token.kind == Kind::Open {
-            return Err(self.unsupported("a SELECT or a JOIN in FROM"));
-        }
+    fn from(&mut self) -> Parsed<Option<From>> {
         if self.token.is("DUAL") && self.second().kind != Kind::Dot {
             self.next();
-            return Ok((None, None));
+            return Ok(None);
         }
-        let table = self.table_name()?;
-        let alias = self.alias()?;
+        let from = if self.token.kind == Kind::Open {
+            self.deeper(Self::derived_table)?
+        } else {
+            From::Table { name: self.table_name()?, alias: self.alias()? }
+        };
         if self.token.kind == Kind::Comma {
             return Err(self.unsupported("more than one table in FROM"));
         }
-        Ok((Some(table), alias))
+        Ok(Some(from))
+    }
+
+    /// `(SELECT …) AS alias`; the token is the bracket.
+    fn derived_table(&mut self) -> Parsed<From> {
+        self.next();
+        if !self.token.is("SELECT") {
+            return Err(self.unsupported("a table or a JOIN in brackets"));
+        }
+        let select = Box::new(self.select()?);
+        if self.token.kind != Kind::Close {
+            self.expect_no_clause()?;
+            return Err(self.expected(") after the SELECT in FROM"));
+        }
+        self.next();
+        match self.alias()? {
+            Some(alias) => Ok(From::Select { select, alias }),
+            None => Err(self.expected("an alias after the SELECT in FROM: AS a")),
+        }
     }
 
     fn order(&mut self) -> Parsed<Vec<Order>> {
@@ -229,9 +245,17 @@ mod tests {
         let all = "SELECT DISTINCT a FROM db.t x WHERE a = 1 ORDER BY a DESC, b ASC, 3 LIMIT 1 FOR UPDATE";
         let all = select(all).unwrap();
         assert!(all.distinct && all.condition.is_some() && all.limit.is_some());
-        assert_eq!(all.from_alias.map(|alias| alias.text).as_deref(), Some("x"));
+        assert!(matches!(all.from, Some(From::Table { alias: Some(alias), .. }) if alias.text == "x"));
         assert_eq!(all.order.iter().map(|order| order.descending).collect::<Vec<_>>(), [true, false, false]);
         assert_eq!(select("SELECT 1 FROM DUAL").unwrap().from, None);
+    }
+
+    #[test]
+    fn a_select_in_brackets_can_stand_in_from() {
+        let outer = select("SELECT COUNT(*) FROM (SELECT a FROM t WHERE b = 1 LIMIT 5) AS x WHERE a > 1").unwrap();
+        let Some(From::Select { select: inner, alias }) = outer.from else { panic!("{outer:?}") };
+        assert_eq!((alias.text.as_str(), inner.limit.is_some(), outer.condition.is_some()), ("x", true, true));
+        assert!(matches!(inner.from, Some(From::Table { name, .. }) if name.table.text == "t"));
     }
 
     #[test]
@@ -240,7 +264,15 @@ mod tests {
             ("SELECT FROM t", "expected a value, found \"FROM\" at line 1, column 8"),
             ("SELECT a FROM t, u", "more than one table in FROM is not supported at line 1, column 16"),
             ("SELECT a FROM t LEFT JOIN u", "JOIN is not supported at line 1, column 17"),
-            ("SELECT a FROM (SELECT 1) t", "a SELECT or a JOIN in FROM is not supported at line 1, column 15"),
+            ("SELECT a FROM (t JOIN u)", "a table or a JOIN in brackets is not supported at line 1, column 16"),
+            (
+                "SELECT a FROM (SELECT 1)",
+                "expected an alias after the SELECT in FROM: AS a, found the end of the text at line 1, column 25",
+            ),
+            ("SELECT a FROM (SELECT 1 UNION SELECT 2) t", "UNION is not supported at line 1, column 25"),
+            ("SELECT a FROM (SELECT 1 2) t", "expected ) after the SELECT in FROM, found \"2\" at line 1, column 25"),
+            ("SELECT a FROM (SELECT 1) t JOIN u", "JOIN is not supported at line 1, column 28"),
+            ("SELECT a FROM (SELECT 1) t, u", "more than one table in FROM is not supported at line 1, column 27"),
             ("SELECT a FROM t GROUP BY a", "GROUP BY is not supported at line 1, column 17"),
             ("SELECT 1 UNION SELECT 2", "UNION is not supported at line 1, column 10"),
             ("SELECT a FROM t LIMIT a", "expected a number of rows after LIMIT, found \"a\" at line 1, column 23"),

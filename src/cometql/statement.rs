@@ -43,7 +43,12 @@ impl Parser<'_> {
         if self.at_end() {
             return Ok(());
         }
-        let token = self.token;
+        self.expect_no_clause()?;
+        Err(self.expected("the end of the statement"))
+    }
+
+    /// Where MySQL would go on with something that is not here, it is refused by its name.
+    pub fn expect_no_clause(&self) -> Parsed<()> {
         const UNSUPPORTED: &[(&str, &str)] = &[
             ("GROUP", "GROUP BY"),
             ("HAVING", "HAVING"),
@@ -65,9 +70,9 @@ impl Parser<'_> {
             ("FORCE", "an index hint"),
             ("WINDOW", "WINDOW"),
         ];
-        match UNSUPPORTED.iter().find(|(keyword, _)| token.is(keyword)) {
+        match UNSUPPORTED.iter().find(|(keyword, _)| self.token.is(keyword)) {
             Some((_, what)) => Err(self.unsupported(what)),
-            None => Err(self.expected("the end of the statement")),
+            None => Ok(()),
         }
     }
 
@@ -145,11 +150,17 @@ impl Parser<'_> {
         let place = self.next().place();
         while self.skip_words(&["LOW_PRIORITY", "IGNORE"]) {}
         let table = self.table_name()?;
+        let alias = self.alias()?;
+        if self.token.kind == Kind::Comma {
+            return Err(self.unsupported("UPDATE of more than one table"));
+        }
+        self.expect_no_clause()?;
         self.expect_word("SET")?;
         let changes = self.changes()?;
         let clauses = self.clauses()?;
         Ok(Statement::Update(Update {
             table,
+            alias,
             changes,
             condition: clauses.condition,
             order: clauses.order,

@@ -206,9 +206,55 @@ mod tests {
     }
 
     #[test]
+    fn what_a_driver_escapes_always_arrives_as_it_was() {
+        let letters = ['{', '"', '\\', '\'', 'n', 'u', ':', '\n', ']', '1'];
+        let mut texts = vec![String::new()];
+        let mut longer = texts.clone();
+        for _ in 0..4 {
+            longer = longer.iter().flat_map(|text| letters.map(|letter| format!("{text}{letter}"))).collect();
+            texts.extend(longer.iter().cloned());
+        }
+        for meant in texts.into_iter().flat_map(|middle| [format!("[\"{middle}\"]"), middle]) {
+            let escaped: String = meant.chars().fold(String::new(), |mut escaped, letter| {
+                match letter {
+                    '\n' => escaped.push_str("\\n"),
+                    '"' | '\\' | '\'' => escaped.extend(['\\', letter]),
+                    _ => escaped.push(letter),
+                }
+                escaped
+            });
+            assert_eq!(text(&escaped).comet(), meant, "{escaped}");
+        }
+    }
+
+    #[test]
+    fn the_page_about_strings_tells_the_truth() {
+        let page = include_str!("../../docs/STRINGS.md");
+        let rows: Vec<Vec<String>> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| {
+                line.trim_matches('|').split(" | ").map(|cell| cell.trim().trim_matches('`').replace('⏎', "\n"))
+            })
+            .map(Iterator::collect)
+            .collect();
+        let mut wrong = 0;
+        for row in &rows {
+            let [literal, _, meant @ .., auto, mysql] = row.as_slice() else { panic!("too short: {row:?}") };
+            let text = parsed(literal, Dialect::default());
+            assert_eq!((&text.comet(), &text.mysql()), (auto, mysql), "{literal}");
+            if let [meant] = meant {
+                assert_ne!(meant, auto, "{literal} is read right");
+                wrong += 1;
+            }
+        }
+        assert!(rows.len() - wrong > 10 && wrong > 3, "the tables were not found: {rows:?}");
+    }
+
+    #[test]
     fn without_backslash_escapes_only_quotes_are_undone() {
         let literal = r#"'a\n''{"u":"\\u043f"}'"#;
-        let text = parsed(literal, Dialect { backslash_escapes: false });
+        let text = parsed(literal, Dialect { backslash_escapes: false, ..Dialect::default() });
         assert_eq!(text.mysql(), r#"a\n'{"u":"\\u043f"}"#);
         assert_eq!(text.comet(), text.mysql());
     }

@@ -4,7 +4,7 @@ use super::expression::power;
 use super::lexer::Kind;
 use super::mistake::Parsed;
 use super::parser::{Parser, identifier};
-use super::{ColumnName, Expression, Text};
+use super::{Branch, ColumnName, Expression, Text};
 
 impl Parser<'_> {
     pub fn word(&mut self) -> Parsed<Expression> {
@@ -14,7 +14,14 @@ impl Parser<'_> {
             self.next();
             return Ok(Expression::Not(Box::new(self.expression_above(power::NOT - 1)?)));
         }
+        if token.is("CASE") {
+            return self.case();
+        }
         let after = self.second().kind;
+        if token.is("BINARY") && begins_value(after) {
+            self.next();
+            return Ok(Expression::Exact(Box::new(self.expression_above(power::SIGN)?)));
+        }
         if after == Kind::Open && !is_reserved(token.text) {
             return self.call();
         }
@@ -39,6 +46,27 @@ impl Parser<'_> {
             return Err(self.expected("a value"));
         }
         self.column()
+    }
+
+    /// CASE WHEN … THEN … and CASE value WHEN … THEN …; the token is CASE.
+    fn case(&mut self) -> Parsed<Expression> {
+        self.next();
+        let value = if self.token.is("WHEN") { None } else { Some(Box::new(self.expression()?)) };
+        let mut branches = Vec::new();
+        self.expect_word("WHEN")?;
+        loop {
+            let when = self.expression()?;
+            self.expect_word("THEN")?;
+            branches.push(Branch { when, then: self.expression()? });
+            if !self.skip_word("WHEN") {
+                break;
+            }
+        }
+        let otherwise = if self.skip_word("ELSE") { Some(Box::new(self.expression()?)) } else { None };
+        if !self.skip_word("END") {
+            return Err(self.expected("END after the branches of CASE"));
+        }
+        Ok(Expression::Case { value, branches, otherwise })
     }
 
     /// A function with its arguments; the token is its name, a bracket follows.
@@ -101,6 +129,25 @@ impl Parser<'_> {
     }
 }
 
+/// BINARY is a sign in front of a value, and a word where none follows, as in `SET character_set_results = binary`.
+fn begins_value(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Word
+            | Kind::Name(_)
+            | Kind::Text(_)
+            | Kind::Integer
+            | Kind::Decimal
+            | Kind::Hexadecimal
+            | Kind::Bits
+            | Kind::UserVariable
+            | Kind::SystemVariable
+            | Kind::Parameter
+            | Kind::Open
+            | Kind::Minus
+    )
+}
+
 /// Functions that are called without brackets.
 const BRACKETLESS: &[&str] =
     &["CURRENT_USER", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "UTC_TIMESTAMP"];
@@ -116,8 +163,8 @@ const INTRODUCERS: &[&str] = &[
 fn is_reserved(word: &str) -> bool {
     const WORDS: &[&str] = &[
         "SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "IN", "IS", "LIKE", "BETWEEN", "ORDER", "GROUP", "BY", "LIMIT",
-        "HAVING", "UNION", "INTO", "AS", "SET", "DELETE", "UPDATE", "DISTINCT", "CASE", "WHEN", "THEN", "ELSE", "XOR",
-        "REGEXP", "RLIKE", "DIV", "INTERVAL", "JOIN", "USING", "ASC", "DESC", "FOR",
+        "HAVING", "UNION", "INTO", "AS", "SET", "DELETE", "UPDATE", "DISTINCT", "CASE", "WHEN", "THEN", "ELSE", "END",
+        "XOR", "REGEXP", "RLIKE", "DIV", "INTERVAL", "JOIN", "USING", "ASC", "DESC", "FOR",
     ];
     // The longest has eight letters.
     word.len() <= 8 && WORDS.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))

@@ -111,6 +111,8 @@ fn flag(setting: &'static Setting) -> Arg {
         Kind::Path(_) => flag.value_name("FILE"),
         Kind::Secret(_) => flag.value_name("TEXT"),
         Kind::Level(_) => flag.value_name("LEVEL"),
+        Kind::Origins(_) => flag.value_name("HOST,HOST"),
+        Kind::Strings(_) => flag.value_name("RULE"),
         Kind::Bytes(..) => flag.value_name("BYTES"),
         Kind::Count(..) => flag.value_name("NUMBER"),
         Kind::Seconds(..) => flag.value_name("SECONDS"),

@@ -124,7 +124,14 @@ impl fmt::Debug for Password {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let cannot = |error: io::Error| format!("cannot read {}: {error}", path.display());
+    let cannot = |error: io::Error| {
+        let user = rustix::process::geteuid().as_raw();
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied => format!("; the server runs as user {user}, who must be able to read it"),
+            _ => String::new(),
+        };
+        format!("cannot read {}: {error}{advice}", path.display())
+    };
     let file = std::fs::File::open(path).map_err(cannot)?;
     let mut text = String::new();
     io::Read::read_to_string(&mut io::Read::take(file, FILE_BYTES_MAX + 1), &mut text).map_err(cannot)?;
@@ -152,7 +159,10 @@ fn kept_or_made(directory: &Path, path: &Path) -> Result<String, ConfigError> {
         })?;
     }
     // Read back even when just made: another start may have been first.
-    read(path).map_err(|reason| ConfigError(format!("{reason}; delete it and a new one is made")))
+    read(path).map_err(|reason| match std::fs::File::open(path) {
+        Ok(_) => ConfigError(format!("{reason}; delete it and a new one is made")),
+        Err(_) => ConfigError(reason),
+    })
 }
 
 /// Also true of what cannot be looked at: then reading it gives the reason.

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::settings::SETTINGS;
+use super::settings::{SETTINGS, Setting};
+use super::tenant::TENANT_SETTINGS;
 use super::{Draft, Source, value};
 
 /// Values are padded to this width, in characters, so that the sources stand in a column.
@@ -23,19 +24,32 @@ pub(super) fn write(draft: &mut Draft, file: Option<&Path>) -> String {
         }
         let source = draft.source(setting.key);
         let beaten = beaten_by(setting.key, draft);
-        let line = match value::show(setting, draft) {
-            Some(shown) if setting.is_secret() || beaten.is_some() => format!("# {} = {shown}", setting.key),
-            Some(shown) => format!("{} = {shown}", setting.key),
-            None => format!("# {} =", setting.key),
-        };
-        let note = match beaten {
-            Some(winner) => format!("{source}, not in force: {winner} is"),
-            None if source == Source::Default && setting.default.is_none() => "not set".to_owned(),
-            None => source.to_string(),
-        };
-        let _ = writeln!(text, "{line:VALUE_WIDTH$} # {note}");
+        let note = beaten.map(|winner| format!("{source}, not in force: {winner} is"));
+        put_line(&mut text, setting, draft, &source, note);
+    }
+    for (tenant, draft) in &mut draft.tenants {
+        let _ = write!(text, "\n[tenant.{tenant}]\n");
+        for setting in TENANT_SETTINGS {
+            let source = draft.source(setting.key);
+            put_line(&mut text, setting, draft, &source, None);
+        }
     }
     text
+}
+
+/// One setting; `beaten` says why it is not in force.
+fn put_line<D>(text: &mut String, setting: &Setting<D>, draft: &mut D, source: &Source, beaten: Option<String>) {
+    let line = match value::show(setting, draft) {
+        Some(shown) if setting.is_secret() || beaten.is_some() => format!("# {} = {shown}", setting.key),
+        Some(shown) => format!("{} = {shown}", setting.key),
+        None => format!("# {} =", setting.key),
+    };
+    let note = match beaten {
+        Some(note) => note,
+        None if *source == Source::Default && setting.default.is_none() => "not set".to_owned(),
+        None => source.to_string(),
+    };
+    let _ = writeln!(text, "{line:VALUE_WIDTH$} # {note}");
 }
 
 /// Of two settings that exclude each other the weaker one is not in force.

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
 use super::{Draft, Source};
+use crate::node::{CometStrings, Origin};
 
-pub(super) struct Setting {
+pub(super) struct Setting<D: 'static = Draft> {
     /// Its key in the file. The variable is `COMETQL_` and the key in capitals.
     pub(super) key: &'static str,
     /// The key with dashes.
@@ -21,26 +22,31 @@ pub(super) struct Setting {
     pub(super) default: Option<&'static str>,
     /// A right value, for errors about wrong ones.
     pub(super) example: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: Kind<D>,
 }
 
 /// How a value is written, its bounds, and the field it goes to.
-pub(super) enum Kind {
-    Address(fn(&mut Draft) -> &mut SocketAddr),
-    Path(fn(&mut Draft) -> &mut Option<PathBuf>),
-    Secret(fn(&mut Draft) -> &mut Option<String>),
-    Switch(fn(&mut Draft) -> &mut bool),
-    Level(fn(&mut Draft) -> &mut LevelFilter),
-    Bytes(fn(&mut Draft) -> &mut usize, RangeInclusive<usize>),
-    Count(fn(&mut Draft) -> &mut usize, RangeInclusive<usize>),
-    Seconds(fn(&mut Draft) -> &mut u64, RangeInclusive<u64>),
+pub(super) enum Kind<D: 'static> {
+    Address(fn(&mut D) -> &mut SocketAddr),
+    Path(fn(&mut D) -> &mut Option<PathBuf>),
+    Secret(fn(&mut D) -> &mut Option<String>),
+    Switch(fn(&mut D) -> &mut bool),
+    Level(fn(&mut D) -> &mut LevelFilter),
+    Bytes(fn(&mut D) -> &mut usize, RangeInclusive<usize>),
+    Count(fn(&mut D) -> &mut usize, RangeInclusive<usize>),
+    Seconds(fn(&mut D) -> &mut u64, RangeInclusive<u64>),
+    /// A list in the file, with commas between in a flag or variable.
+    Origins(fn(&mut D) -> &mut Option<Vec<Origin>>),
+    Strings(fn(&mut D) -> &mut CometStrings),
 }
 
 impl Setting {
     pub(super) fn find(key: &str) -> Option<&'static Setting> {
         SETTINGS.iter().find(|setting| setting.key == key)
     }
+}
 
+impl<D> Setting<D> {
     pub(super) fn is_secret(&self) -> bool {
         matches!(self.kind, Kind::Secret(_))
     }
@@ -58,6 +64,7 @@ impl Setting {
             Source::Environment(name) => format!("{name}={quoted}"),
             Source::Default | Source::File { .. } => match self.kind {
                 Kind::Count(..) | Kind::Seconds(..) | Kind::Switch(_) => format!("{} = {}", self.key, self.example),
+                Kind::Origins(_) => format!("{} = [\"{}\"]", self.key, self.example.replace(',', "\", \"")),
                 _ => format!("{} = \"{}\"", self.key, self.example),
             },
         }
@@ -72,9 +79,11 @@ const LISTENING: &str = "Listening";
 const PASSWORD: &str = "Password of the SQL user root, and secret of login tokens";
 const DATA: &str = "Data and log";
 const TLS: &str = "TLS for SQL clients";
-const MESSAGES: &str = "Limits of messages";
+const MESSAGES: &str = "Messages";
 const SQL: &str = "Limits of SQL clients";
-const BROWSERS: &str = "Limits of browsers";
+const BROWSERS: &str = "Browsers";
+
+pub(super) const ORIGINS_EXAMPLE: &str = "example.org,https://shop.example.org:8443";
 
 /// In the order of the help.
 pub(super) static SETTINGS: &[Setting] = &[
@@ -160,6 +169,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         kind: Kind::Path(|draft| &mut draft.tls_key),
     },
     Setting {
+        key: "comet_strings",
+        flag: "comet-strings",
+        group: MESSAGES,
+        about: "How the text of a message is read: auto or mysql (see docs/STRINGS.md)",
+        default: Some("auto"),
+        example: "mysql",
+        kind: Kind::Strings(|draft| &mut draft.comet_strings),
+    },
+    Setting {
         key: "message_bytes_max",
         flag: "message-bytes-max",
         group: MESSAGES,
@@ -221,6 +239,24 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Some("1000"),
         example: "1000",
         kind: Kind::Count(|draft| &mut draft.mysql.connections_max, 1..=100_000),
+    },
+    Setting {
+        key: "origins",
+        flag: "origins",
+        group: BROWSERS,
+        about: "Pages whose browsers may connect, as hosts; without a list all may",
+        default: None,
+        example: ORIGINS_EXAMPLE,
+        kind: Kind::Origins(|draft| &mut draft.origins),
+    },
+    Setting {
+        key: "presence_grace_seconds",
+        flag: "presence-grace-seconds",
+        group: BROWSERS,
+        about: "A user who is back within it was never away",
+        default: Some("2"),
+        example: "2",
+        kind: Kind::Seconds(|draft| &mut draft.presence_grace_seconds, 0..=3600),
     },
     Setting {
         key: "shards",

@@ -80,6 +80,100 @@ fn every_setting_can_be_given_in_the_file_the_environment_and_a_flag() {
 }
 
 #[test]
+fn tenants_have_settings_of_their_own() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("six"), "password of six\n").unwrap();
+    let file = "origins = []\npresence_grace_seconds = 0\ncomet_strings = \"mysql\"\n\n\
+                [tenant.5]\npassword = \"five's\"\norigins = [\"a.com\", \"https://B.com:8443\"]\n\
+                [tenant.6]\npassword_file = \"six\"\ntoken_secret = \"six's\"\n[tenant.7]\n[tenant.0]\norigins = []\n";
+    std::fs::write(directory.path().join(DEFAULT_FILE), file).unwrap();
+    let variables = [("COMETQL_PASSWORD", "main"), ("COMETQL_ORIGINS", "x.com, y.com:1")];
+    let Ok(Command::Run(settings)) = read_in(directory.path(), &[], &variables) else { panic!("runs") };
+    assert!(!format!("{settings:?}").contains("'s"), "secrets are shown");
+    let node = settings.node(&settings.password.resolve().unwrap()).unwrap();
+    assert_eq!((node.presence_grace_seconds, node.comet_strings), (0, CometStrings::Mysql));
+    let own = |password: Option<&str>, token_secret: Option<&str>| node::Tenant {
+        password: password.map(str::to_owned),
+        token_secret: token_secret.map(str::to_owned),
+    };
+    let tenants = [(0, own(None, None)), (5, own(Some("five's"), None)), (7, own(None, None))];
+    let six = (6, own(Some("password of six"), Some("six's")));
+    let tenants = tenants.into_iter().chain([six]).map(|(number, tenant)| (TenantId(number), tenant));
+    assert!(node.tenants == tenants.collect(), "{:?}", node.tenants.keys());
+    for (tenant, origin, admitted) in [
+        (5, "https://b.com:8443", true),
+        (5, "https://x.com", false),
+        (6, "http://x.com", true),
+        (6, "https://a.com", false),
+        (0, "https://a.com", true),
+    ] {
+        assert_eq!(node.origins.admit(TenantId(tenant), origin), admitted, "{tenant} {origin}");
+    }
+    let Ok(Command::CheckConfig(text)) = read_in(directory.path(), &["check-config"], &variables) else { panic!() };
+    let squeezed: Vec<String> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let at = squeezed.iter().position(|line| line == "[tenant.5]").unwrap();
+    let place = directory.path().join(DEFAULT_FILE).display().to_string();
+    assert_eq!(
+        squeezed[at + 1..at + 5],
+        [
+            format!("# password = (set) # {place} line 6"),
+            "# password_file = # not set".to_owned(),
+            "# token_secret = # not set".to_owned(),
+            format!("origins = [\"a.com\", \"https://b.com:8443\"] # {place} line 7"),
+        ]
+    );
+    assert!(squeezed.contains(&"origins = [\"x.com\", \"y.com:1\"] # COMETQL_ORIGINS".to_owned()), "{text}");
+}
+
+#[test]
+fn a_mistake_in_a_tenant_is_named_with_its_line() {
+    let secret = "for example password = \"correct-horse-battery\"";
+    let cases = [
+        ("[tenant.5]\n\npasword = \"a\"\n", ":3: there is no setting `pasword`: did you mean `password`?"),
+        (
+            "[tenant.5]\nlog = \"info\"\n",
+            ":2: there is no setting `log`: remove it; `cometql check-config` lists the settings",
+        ),
+        ("\n[tenant.100000]\n", ":2: [tenant.100000] is no tenant: tenants are numbers, 0 to 99999"),
+        ("[tenant.shop]\n", ":1: [tenant.shop] is no tenant: tenants are numbers, 0 to 99999"),
+        ("[tenant.05]\n", ":1: [tenant.05] is no tenant: tenants are numbers, 0 to 99999"),
+        ("tenant = 5\n", ":1: tenant is a number: write the settings of tenant 5 under [tenant.5]"),
+        ("[tenant]\n5 = \"a\"\n", ":2: tenant.5 is a text: write the settings of tenant 5 under [tenant.5]"),
+        ("[[tenant]]\npassword = \"a\"\n", ":1: tenant is a list: write the settings of tenant 5 under [tenant.5]"),
+        ("[tenant.5]\npassword = 5\n", &format!(":2: password is a number: write {secret}")),
+        (
+            "[tenant.5]\npassword = \"\"\n",
+            &format!(":2: password = … is not valid: expected a password of one line, not empty, {secret}"),
+        ),
+        (
+            "[tenant.5]\norigins = \"a.com\"\n",
+            ":2: origins is a text: write for example origins = [\"example.org\", \"https://shop.example.org:8443\"]",
+        ),
+        (
+            "[tenant.5]\norigins = [\"a.com\", \"*.b.com\"]\n",
+            ":2: origins = \"a.com,*.b.com\" is not valid: expected hosts, each with its scheme and its port if you like, \
+             but without a path or a `*`, not \"*.b.com\", for example origins = [\"example.org\", \
+             \"https://shop.example.org:8443\"]",
+        ),
+        (
+            "[tenant.5]\n[tenant.5]\n",
+            ":2: not valid TOML: invalid table header, duplicate key `\"5\"` in table `tenant`",
+        ),
+    ];
+    for (file, expected) in cases {
+        let message = error(&[], &[], Some(file));
+        assert!(message.ends_with(&format!("{DEFAULT_FILE}{expected}")), "{message}");
+    }
+    let message = error(&[], &[], Some("[tenant.5]\npassword = \"a\"\npassword_file = \"b\"\n"));
+    assert!(message.starts_with("password and password_file are both given for tenant 5 ("), "{message}");
+    let message = error(&[], &[], Some("[tenant.0]\npassword = \"a\"\n"));
+    assert!(message.contains("line 2): set it above all tables, without [tenant.0]"), "{message}");
+    let message = error(&["check-config", "--password=x"], &[], Some("[tenant.5]\npassword_file = \"absent\"\n"));
+    assert!(message.starts_with("password_file (") && message.contains("line 2): cannot read "), "{message}");
+}
+
+#[test]
 fn memory_keeps_nothing_on_disk() {
     for (args, variables) in [
         (&["--memory"][..], &[][..]),
@@ -109,8 +203,8 @@ fn a_mistake_in_the_file_is_named_with_its_line_and_what_to_write() {
             ":3: there is no setting `mysql-listen`: did you mean `mysql_listen`?",
         ),
         (
-            "[tenant.1]\npassword = \"a\"\n",
-            ":1: there is no setting `tenant`: remove it; `cometql check-config` lists the settings",
+            "[tennant.1]\npassword = \"a\"\n",
+            ":1: there is no setting `tennant`: remove it; `cometql check-config` lists the settings",
         ),
         (
             "# a comment\npacket_bytes_max = \"16 MB\"",

@@ -3,23 +3,24 @@
 use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 
-use super::Draft;
 use super::settings::{Kind, Setting};
+use crate::node::{CometStrings, Origin};
 
 /// The units a number of bytes may carry; the first are the ones we write.
 const UNITS: [(&str, usize); 6] =
     [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("G", 1 << 30), ("M", 1 << 20), ("K", 1 << 10)];
 
-/// Puts the value into its field, or says what was expected.
-pub(super) fn put(setting: &Setting, text: &str, draft: &mut Draft) -> Result<(), String> {
+/// Puts the value into its field, or says what was expected. A path is relative to `directory`.
+pub(super) fn put<D>(setting: &Setting<D>, text: &str, draft: &mut D, directory: &Path) -> Result<(), String> {
     match &setting.kind {
         Kind::Address(field) => *field(draft) = address(text)?,
         Kind::Path(field) => {
             if text.is_empty() {
                 return Err("a path".to_owned());
             }
-            let path = draft.working_directory.join(text.strip_prefix("./").unwrap_or(text));
+            let path = directory.join(text.strip_prefix("./").unwrap_or(text));
             *field(draft) = Some(path);
         }
         Kind::Secret(field) => {
@@ -47,12 +48,14 @@ pub(super) fn put(setting: &Setting, text: &str, draft: &mut Draft) -> Result<()
             let wanted = || format!("a number of seconds from {} to {}", bounds.start(), bounds.end());
             *field(draft) = within(text.parse().ok(), bounds).ok_or_else(wanted)?;
         }
+        Kind::Origins(field) => *field(draft) = Some(origins(text)?),
+        Kind::Strings(field) => *field(draft) = CometStrings::named(text).ok_or("auto or mysql")?,
     }
     Ok(())
 }
 
 /// The value in force as the file would have it, or `None` when the setting is not set. A secret is `(set)`.
-pub(super) fn show(setting: &Setting, draft: &mut Draft) -> Option<String> {
+pub(super) fn show<D>(setting: &Setting<D>, draft: &mut D) -> Option<String> {
     // A JSON string is a TOML string.
     let quoted = |text: &dyn Display| serde_json::Value::from(text.to_string()).to_string();
     Some(match &setting.kind {
@@ -64,7 +67,21 @@ pub(super) fn show(setting: &Setting, draft: &mut Draft) -> Option<String> {
         Kind::Bytes(field, _) => quoted(&shown_bytes(*field(draft))),
         Kind::Count(field, _) => field(draft).to_string(),
         Kind::Seconds(field, _) => field(draft).to_string(),
+        Kind::Origins(field) => {
+            let entries: Vec<String> = field(draft).as_ref()?.iter().map(|origin| quoted(origin)).collect();
+            format!("[{}]", entries.join(", "))
+        }
+        Kind::Strings(field) => quoted(&field(draft).name()),
     })
+}
+
+/// The value in force of a setting that is a number: bytes, seconds or how many.
+pub(super) fn number<D>(setting: &Setting<D>, draft: &mut D) -> Option<u64> {
+    match &setting.kind {
+        Kind::Bytes(field, _) | Kind::Count(field, _) => u64::try_from(*field(draft)).ok(),
+        Kind::Seconds(field, _) => Some(*field(draft)),
+        _ => None,
+    }
 }
 
 /// A number of bytes in the largest unit that divides it.
@@ -113,6 +130,16 @@ fn bytes(text: &str) -> Option<usize> {
 fn strip_suffix_any_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
     let (head, tail) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
     tail.eq_ignore_ascii_case(suffix).then_some(head)
+}
+
+fn origins(text: &str) -> Result<Vec<Origin>, String> {
+    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let parsed = entries.map(|entry| {
+        entry.parse().map_err(|_| {
+            format!("hosts, each with its scheme and its port if you like, but without a path or a `*`, not {entry:?}")
+        })
+    });
+    parsed.collect()
 }
 
 fn switch(text: &str) -> Option<bool> {

@@ -8,7 +8,7 @@ use mysql_common::constants::{CapabilityFlags, StatusFlags};
 use tokio::sync::watch;
 
 use crate::cometql;
-use crate::node::Node;
+use crate::node::{End, Node};
 use crate::tables::{Caller, Done, SqlError};
 
 use super::command::{self, Command};
@@ -129,6 +129,7 @@ impl Connection {
         loop {
             let packet = match self.next_packet(&mut stop).await {
                 Ok(Some(packet)) => packet,
+                Ok(None) if self.is_ended() => return self.stream.close().await,
                 Ok(None) => return self.shut_down().await,
                 Err(broken) => return Failure::Broken(broken).tell(&mut self.stream).await,
             };
@@ -141,10 +142,10 @@ impl Connection {
         }
     }
 
-    /// The next command; `None` when the node stops. Replies wait until no further command is there, and then
+    /// The next command; `None` when the node stops or another client has ended this one. Replies wait until no further command is there, and then
     /// leave in one write.
     async fn next_packet(&mut self, stop: &mut watch::Receiver<bool>) -> Result<Option<Packet>, Broken> {
-        if *stop.borrow() {
+        if *stop.borrow() || self.is_ended() {
             return Ok(None);
         }
         if let Some(packet) = self.stream.arrived()? {
@@ -152,9 +153,11 @@ impl Connection {
             return Ok(Some(packet));
         }
         self.stream.flush().await?;
+        let mut end = self.end();
         tokio::select! {
             biased;
             () = told(stop) => Ok(None),
+            () = ended(&mut end, |end| end == End::Connection) => Ok(None),
             packet = self.stream.packet() => packet.map(Some),
         }
     }
@@ -184,7 +187,7 @@ impl Connection {
                 self.change_user(payload).await?;
                 Ok(())
             }
-            Ok(command) => self.run(command).await,
+            Ok(command) => self.run_unless_ended(command).await,
             Err(_) => Err(SqlError::new(1835, "HY000", "Malformed communication packet.").into()),
         };
         match done {
@@ -195,6 +198,38 @@ impl Connection {
             }
             done => done.map(|()| Next::Command),
         }
+    }
+
+    /// Runs a command until it is done or another client ends it. What a statement has done by then stays done.
+    async fn run_unless_ended(&mut self, command: Command<'_>) -> Result<(), Failure> {
+        let mut end = self.end();
+        let done = tokio::select! {
+            biased;
+            done = self.run(command) => done,
+            () = ended(&mut end, |end| end != End::Nothing) => {
+                Err(SqlError::new(1317, "70100", "Query execution was interrupted").into())
+            }
+        };
+        if let Some(caller) = &self.caller {
+            caller.client().rests(self.node.clock().now());
+        }
+        done
+    }
+
+    /// What others may see of the statement that begins.
+    pub(super) fn begins(&self, command: &'static str, text: &str) {
+        if let Some(caller) = &self.caller {
+            caller.client().begins(command, text, self.node.clock().now());
+        }
+    }
+
+    /// Where other clients say that this one is to end; a health check is not on their list.
+    fn end(&self) -> Option<watch::Receiver<End>> {
+        self.caller.as_ref().map(|caller| caller.client().end())
+    }
+
+    fn is_ended(&self) -> bool {
+        self.end().is_some_and(|end| *end.borrow() == End::Connection)
     }
 
     async fn run(&mut self, command: Command<'_>) -> Result<(), Failure> {
@@ -245,10 +280,8 @@ impl Connection {
             .map_err(|_| bad_handshake("the COM_CHANGE_USER packet ends too early"))?;
         let seconds_max = Duration::from_secs(self.door.config.login_seconds_max);
         let admitted = tokio::time::timeout(seconds_max, self.door.admit(&mut self.stream, login)).await;
-        let mut admitted = admitted.map_err(|_| Broken::Gone)??;
-        // The proof of the certificate belongs to the login.
-        admitted.info.clear();
-        self.admit(admitted);
+        // With the proof of the certificate, which Connector/C 3.4 asks for again.
+        self.admit(admitted.map_err(|_| Broken::Gone)??);
         Ok(())
     }
 
@@ -308,6 +341,17 @@ impl Connection {
     fn error(&mut self, error: &SqlError) {
         self.stream.replies.packet(|out| reply::error(out, error));
     }
+}
+
+/// Waits until another client has asked for an end that `counts`.
+async fn ended(end: &mut Option<watch::Receiver<End>>, counts: fn(End) -> bool) {
+    if let Some(end) = end
+        && end.wait_for(|end| counts(*end)).await.is_ok()
+    {
+        return;
+    }
+    // Nobody can ask any more.
+    std::future::pending().await
 }
 
 /// Waits until the node is told to stop, or nobody is left who could tell it.

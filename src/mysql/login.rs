@@ -96,6 +96,11 @@ async fn let_in(door: &Door, stream: &mut Stream) -> Result<Admitted, Failure> {
         first = read(&packet, stream)?;
     }
     match first {
+        FirstPacket::Login(login) if login.capabilities.contains(CapabilityFlags::CLIENT_COMPRESS) => {
+            // PHP's mysqlnd and Connector/Python compress when told to, whatever the greeting says, and would wait
+            // for ever; others ask for compression only where it is on offer.
+            Err(bad_handshake("compression is not on offer here: switch it off in the driver").into())
+        }
         FirstPacket::Login(mut login) => {
             login.capabilities &= offered;
             door.admit(stream, login).await
@@ -129,7 +134,9 @@ impl Door {
         if login.proof.is_empty() && login.user.starts_with(HEALTH_CHECK) {
             return Ok(Admitted::health_check(login.user, login.capabilities, login.collation));
         }
-        let password = self.node.config().password.as_str();
+        let tenant = tenant(&login.user);
+        // Whoever is nobody is judged too: both mistakes take the same time.
+        let password = self.node.password_of(tenant.unwrap_or(TenantId::ROOT));
         let mut has_proof = !login.proof.is_empty();
         let mut verdict = judge(&login, &self.salt, password);
         if let Verdict::Ask(plugin) = verdict {
@@ -137,11 +144,10 @@ impl Door {
             has_proof = !proof.is_empty();
             verdict = plugin.judge(&proof, &self.salt, password);
         }
-        // The proof has been judged by now, whoever the user says it is: both mistakes take the same time.
-        let (Verdict::Right(plugin), Some(tenant)) = (verdict, tenant(&login.user)) else {
+        let (Verdict::Right(plugin), Some(tenant)) = (verdict, tenant) else {
             return Err(denied(&login.user, &self.host, has_proof).into());
         };
-        let caller = Caller::new(
+        let mut caller = Caller::new(
             self.node.clone(),
             Login {
                 connection_id: self.connection_id,
@@ -151,6 +157,9 @@ impl Door {
                 database: login.database,
             },
         )?;
+        if let Some(encryption) = stream.encryption() {
+            caller.is_encrypted(encryption);
+        }
         if plugin == Plugin::CachingSha2 {
             stream.replies.packet(|out| out.extend_from_slice(FAST_AUTH_OK));
         }

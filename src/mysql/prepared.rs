@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::cometql::Statement;
+use crate::node::shortened;
 use crate::tables::{Column, SqlError};
 
 use super::binary::ParameterType;
@@ -16,6 +17,8 @@ pub(super) struct Prepared {
     pub types: Vec<ParameterType>,
     pub long_data: LongData,
     pub cursor: Option<Cursor>,
+    /// As much of its text as others may see.
+    text: Box<str>,
     text_bytes: usize,
 }
 
@@ -49,7 +52,8 @@ pub(super) struct PreparedStatements {
 
 impl PreparedStatements {
     /// Keeps a statement and answers its number.
-    pub(super) fn add(&mut self, statement: Statement, parameters: usize, text_bytes: usize) -> Result<u32, SqlError> {
+    pub(super) fn add(&mut self, statement: Statement, parameters: usize, text: &str) -> Result<u32, SqlError> {
+        let text_bytes = text.len();
         if self.by_id.len() >= PREPARED_STATEMENTS_MAX || self.text_bytes + text_bytes > PREPARED_BYTES_MAX {
             let message = format!(
                 "Can't create more than max_prepared_stmt_count statements (current value: {PREPARED_STATEMENTS_MAX}, \
@@ -60,7 +64,9 @@ impl PreparedStatements {
         self.last_id = self.free_id();
         self.text_bytes += text_bytes;
         let (types, long_data) = (Vec::new(), LongData::default());
-        self.by_id.insert(self.last_id, Prepared { statement, parameters, types, long_data, cursor: None, text_bytes });
+        let text = shortened(text).into();
+        self.by_id
+            .insert(self.last_id, Prepared { statement, parameters, types, long_data, cursor: None, text, text_bytes });
         Ok(self.last_id)
     }
 
@@ -77,6 +83,10 @@ impl PreparedStatements {
 
     pub(super) fn get(&mut self, id: u32, command: &str) -> Result<&mut Prepared, SqlError> {
         self.by_id.get_mut(&id).ok_or_else(|| unknown(id, command))
+    }
+
+    pub(super) fn text(&self, id: u32) -> Option<&str> {
+        self.by_id.get(&id).map(|prepared| &*prepared.text)
     }
 
     pub(super) fn close(&mut self, id: u32) {
@@ -141,15 +151,16 @@ mod tests {
     #[test]
     fn statements_are_numbered_counted_and_forgotten() {
         let mut statements = PreparedStatements::default();
-        let first = statements.add(Statement::Nothing, 0, 10).expect("there is room");
-        let second = statements.add(Statement::Nothing, 0, PREPARED_BYTES_MAX - 10).expect("there is room");
+        let first = statements.add(Statement::Nothing, 0, "SELECT ?+?").expect("there is room");
+        let second =
+            statements.add(Statement::Nothing, 0, &"x".repeat(PREPARED_BYTES_MAX - 10)).expect("there is room");
         assert_eq!((first, second), (1, 2));
-        assert_eq!(statements.add(Statement::Nothing, 0, 1).expect_err("it is too long").code, 1461);
+        assert_eq!(statements.add(Statement::Nothing, 0, ";").expect_err("it is too long").code, 1461);
         statements.close(second);
         for _ in 1..PREPARED_STATEMENTS_MAX {
-            statements.add(Statement::Nothing, 0, 1).expect("there is room");
+            statements.add(Statement::Nothing, 0, ";").expect("there is room");
         }
-        assert_eq!(statements.add(Statement::Nothing, 0, 1).expect_err("they are too many").code, 1461);
+        assert_eq!(statements.add(Statement::Nothing, 0, ";").expect_err("they are too many").code, 1461);
         statements.clear();
         assert_eq!(statements.get(1, "mysqld_stmt_execute").err().expect("it is gone").code, 1243);
         assert_eq!(statements.text_bytes, 0);
@@ -158,7 +169,7 @@ mod tests {
     #[test]
     fn pieces_of_parameters_are_joined_and_bounded() {
         let mut statements = PreparedStatements::default();
-        let id = statements.add(Statement::Nothing, 2, 1).expect("there is room");
+        let id = statements.add(Statement::Nothing, 2, ";").expect("there is room");
         for piece in ["ab", "", "cd"] {
             statements.append(id, 1, piece.as_bytes(), 6);
         }

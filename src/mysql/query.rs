@@ -4,7 +4,7 @@ use std::vec;
 
 use mysql_common::constants::StatusFlags;
 
-use crate::cometql::{Dialect, Statement, Statements, SyntaxError};
+use crate::cometql::{Dialect, Statement, Statements, SyntaxError, cluster_prefix};
 use crate::tables::{Column, Done, Pages, Reply, Rows, SqlError, Value};
 
 use super::connection::{Connection, Failure};
@@ -58,9 +58,19 @@ impl RowSource {
 }
 
 impl Connection {
-    /// Answers every statement of a text; the first error ends it.
+    /// Answers a text, which may begin with the cluster prefix: then it is run for another tenant.
     pub(super) async fn query(&mut self, text: &[u8]) -> Result<(), Failure> {
         let text = utf8(text, "the text")?;
+        self.begins("Query", text);
+        let Some((tenant, statements)) = cluster_prefix(text) else { return self.run_all(text).await };
+        let own = self.caller()?.speak_for(tenant)?;
+        let outcome = self.run_all(statements).await;
+        self.caller()?.speak_for_own(own);
+        outcome
+    }
+
+    /// Answers every statement of a text; the first error ends it.
+    async fn run_all(&mut self, text: &str) -> Result<(), Failure> {
         let dialect = self.dialect()?;
         let mut statements = Statements::new(text, dialect);
         let mut next = statements.next();
@@ -137,7 +147,7 @@ impl Connection {
 
     /// How the client writes its texts now.
     pub(super) fn dialect(&mut self) -> Result<Dialect, SqlError> {
-        Ok(Dialect { backslash_escapes: self.caller()?.backslash_escapes() })
+        Ok(self.caller()?.dialect())
     }
 }
 

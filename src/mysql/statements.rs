@@ -15,7 +15,6 @@ use super::reply;
 impl Connection {
     /// COM_STMT_PREPARE.
     pub(super) fn prepare(&mut self, text: &[u8]) -> Result<(), Failure> {
-        let text_bytes = text.len();
         let text = utf8(text, "the text")?;
         let dialect = self.dialect()?;
         let (statement, parameters) = cometql::prepare(text, dialect).map_err(|error| syntax(&error))?;
@@ -24,7 +23,7 @@ impl Connection {
             |_| SqlError::new(1390, "HY000", "Prepared statement contains too many placeholders: 65535 at most");
         let parameter_count = u16::try_from(parameters).map_err(too_many)?;
         let column_count = u16::try_from(columns.len()).map_err(too_many)?;
-        let id = self.prepared.add(statement, parameters, text_bytes)?;
+        let id = self.prepared.add(statement, parameters, text)?;
         let (manner, status) = (self.manner, self.status());
         let replies = &mut self.stream.replies;
         replies.packet(|out| {
@@ -54,8 +53,9 @@ impl Connection {
         let malformed = |_| SqlError::new(1835, "HY000", "Malformed communication packet.");
         let mut execute = execute::parse(payload).map_err(malformed)?;
         let long_data = self.prepared.take_long_data(execute.statement);
+        self.prepared.get(execute.statement, "mysqld_stmt_execute")?.cursor = None;
+        self.begins_prepared("Execute", execute.statement);
         let prepared = self.prepared.get(execute.statement, "mysqld_stmt_execute")?;
-        prepared.cursor = None;
         if let Some(refused) = long_data.refused {
             return Err(refused.into());
         }
@@ -92,6 +92,7 @@ impl Connection {
             .cursor
             .take()
             .ok_or_else(|| SqlError::new(1421, "HY000", format!("The statement ({id}) has no open cursor.")))?;
+        self.begins_prepared("Fetch", id);
         for _ in 0..count {
             let Some(row) = cursor.rows.next().await? else { break };
             self.row(&cursor.columns, &row, Form::Binary);
@@ -107,6 +108,12 @@ impl Connection {
         let manner = self.manner;
         self.stream.replies.packet(|out| reply::rows_end(out, status, manner));
         Ok(())
+    }
+
+    fn begins_prepared(&mut self, command: &'static str, id: u32) {
+        if let Some(text) = self.prepared.text(id) {
+            self.begins(command, text);
+        }
     }
 
     /// COM_STMT_RESET: what was sent ahead is forgotten, and the cursor closed.

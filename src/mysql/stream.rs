@@ -7,10 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
+
+use crate::tables::Encryption;
 
 use super::STALLED_WRITE_SECONDS_MAX;
 use super::packet::{FramingError, Packer, Packet, Unpacker};
@@ -178,6 +181,18 @@ impl Stream {
 
     pub(super) fn is_encrypted(&self) -> bool {
         matches!(self.socket, Socket::Tls(_))
+    }
+
+    pub(super) fn encryption(&self) -> Option<Encryption> {
+        let Socket::Tls(socket) = &self.socket else { return None };
+        let (_, connection) = socket.get_ref();
+        let version = match connection.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => "TLSv1.2",
+            _ => "TLSv1.3",
+        };
+        // rustls has TLS13_AES_256_GCM_SHA384.
+        let suite = format!("{:?}", connection.negotiated_cipher_suite()?.suite());
+        Some(Encryption { version: version.to_owned(), cipher: suite.replacen("TLS13_", "TLS_", 1) })
     }
 }
 

@@ -96,7 +96,15 @@ impl Identity {
 }
 
 fn about(what: &str, file: &Path, error: &dyn std::fmt::Display) -> io::Error {
-    io::Error::other(format!("{what} {} cannot be used: {error}", file.display()))
+    let opened = fs::File::open(file).map_err(|error| error.kind());
+    let advice = match opened {
+        Err(io::ErrorKind::PermissionDenied) => {
+            let user = rustix::process::geteuid().as_raw();
+            format!("; the server runs as user {user}, who must be able to read it")
+        }
+        _ => String::new(),
+    };
+    io::Error::other(format!("{what} {} cannot be used: {error}{advice}", file.display()))
 }
 
 fn certificates<E>(

@@ -142,7 +142,8 @@ impl Node {
         }
     }
 
-    /// Publishes something the node itself has to say.
+    /// Publishes something the node itself has to say, if anybody listens: it is never kept, and a pipe for each user
+    /// that comes would be.
     async fn tell(
         &self,
         pipe: Pipe,
@@ -153,6 +154,9 @@ impl Node {
         let (Ok(event), Ok(message)) = (event.parse::<Event>(), Message::new(text, usize::MAX)) else {
             return Ok(());
         };
+        if self.store.listeners(&pipe).await? == 0 {
+            return Ok(());
+        }
         let id = MessageId::new();
         let publish = Publish { pipe, id, event, message, user: None, origin, sender_listens: false };
         self.store.publish(vec![publish]).await.map(drop)

@@ -7,6 +7,7 @@ mod live;
 mod record;
 
 use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
@@ -21,7 +22,7 @@ use self::live::{Head, Live, Routed};
 use super::{Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Shelf, Since, Store, StoreError};
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Retention};
-use crate::user::TenantId;
+use crate::user::{TenantId, UserId};
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -73,14 +74,30 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     };
     // Messages are nobody else's business.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    made.map_err(|error| unavailable("make", &error))?;
-    let file = File::create(directory.join("lock")).map_err(|error| unavailable("write to", &error))?;
+    made.map_err(|error| unavailable("make", &with_advice(&error, directory)))?;
+    let file = File::create(directory.join("lock"));
+    let file = file.map_err(|error| unavailable("write to", &with_advice(&error, directory)))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             Err(unavailable("use", &"another node is using it; stop that one or choose another --data-dir"))
         }
         Err(TryLockError::Error(error)) => Err(unavailable("lock", &error)),
+    }
+}
+
+/// Who must be able to do what, where.
+fn with_advice(error: &io::Error, directory: &Path) -> String {
+    let there = directory.ancestors().find(|path| path.exists()).unwrap_or(directory);
+    let (there, user) = (there.display(), rustix::process::geteuid().as_raw());
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            format!("{error}; {there} is no directory: choose another --data-dir")
+        }
+        _ => format!(
+            "{error}; the server runs as user {user}, who must be able to write in {there}: `chown {user} {there}`, \
+             or choose another --data-dir"
+        ),
     }
 }
 
@@ -159,6 +176,15 @@ impl Store for Embedded {
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
         self.disk.kept(tenant, after, count_max)
+    }
+
+    async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
+        let mut users = self.disk.logs(tenant, after, count_max)?;
+        users.extend(self.live.logs(tenant, after));
+        users.sort_unstable();
+        users.dedup();
+        users.truncate(count_max);
+        Ok(users)
     }
 
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {

@@ -1,6 +1,7 @@
 //! What clients ask about the server itself: SHOW, DESCRIBE, SET, USE.
 
-use super::expression::{Context, Evaluator, Scope};
+use super::expression::{Context, Evaluator};
+use super::scope::Scope;
 use super::select::answer_subqueries;
 use super::session::Session;
 use super::source::{DATABASE, Database, database_named};
@@ -122,6 +123,17 @@ pub(super) fn destination(name: &str, login: TenantId) -> Result<Destination, Sq
         )),
         None => Err(super::errors::unknown_database(name)),
     }
+}
+
+/// Which tenant a cluster prefix names, in a login of the tenant `login`.
+pub(super) fn spoken_for(number: &str, login: TenantId) -> Result<TenantId, SqlError> {
+    let is_number = !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit());
+    let tenant = is_number.then(|| TenantId::parse(number)).flatten().ok_or_else(super::errors::invalid_tenant)?;
+    if login == TenantId::ROOT || login == tenant {
+        return Ok(tenant);
+    }
+    let message = format!("Access denied to tenant {tenant}: only `root` may speak for another tenant");
+    Err(SqlError::new(1044, "42000", message))
 }
 
 /// `SELECT DATABASE()` and the name in answers of SHOW TABLES.

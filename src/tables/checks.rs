@@ -40,10 +40,12 @@ pub(super) fn event(text: &str, row: &str) -> Result<Event, SqlError> {
 }
 
 pub(super) fn message(text: String, bytes_max: usize, row: &str) -> Result<Message, SqlError> {
-    Message::new(text, bytes_max).map_err(|error| {
-        too_long(format!(
-            "Data is too long: the message has {} bytes{row}, {} are allowed (message_bytes_max)",
-            error.bytes, error.bytes_max
-        ))
-    })
+    Message::new(text, bytes_max).map_err(|error| too_long_data("message", error.bytes, error.bytes_max, row))
+}
+
+/// A text for browsers that is longer than a message may be; `what` it is.
+pub(super) fn too_long_data(what: &str, bytes: usize, bytes_max: usize, row: &str) -> SqlError {
+    too_long(format!(
+        "Data is too long: the {what} has {bytes} bytes{row}, {bytes_max} are allowed (message_bytes_max)"
+    ))
 }

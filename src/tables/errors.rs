@@ -3,6 +3,7 @@
 
 use super::SqlError;
 use crate::node::StoreError;
+use crate::user::TenantId;
 
 /// 2: a feature this server does not have.
 pub(super) fn not_implemented(text: impl Into<String>) -> SqlError {
@@ -66,6 +67,12 @@ pub(super) fn unknown_table(table: &str, tables: &str) -> SqlError {
 /// 1146: no such table, for statements that ask about tables; SQLAlchemy and pandas act on this number.
 pub(super) fn no_such_table(database: &str, table: &str) -> SqlError {
     SqlError::new(1146, "42S02", format!("Table '{database}.{table}' doesn't exist"))
+}
+
+/// 16: a cluster prefix that names no tenant.
+pub(super) fn invalid_tenant() -> SqlError {
+    let last = TenantId::COUNT_MAX - 1;
+    SqlError::new(16, "HY000", format!("Invalid dev_id value: expected a number from 0 to {last} and a `;` behind it"))
 }
 
 /// 17: shorter than allowed.

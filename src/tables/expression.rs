@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use super::catalog::variables;
-use super::errors::{column_without_table, invalid, unknown_column};
+use super::errors::invalid;
 use super::functions;
+use super::scope::Scope;
 use super::session::Session;
-use super::table::Heading;
 use super::value::{compare, like, number_of, text_of, truth, truth_value, whole, whole_of};
-use super::walk::children;
 use super::{SqlError, Value};
 use crate::clock::UnixMillis;
-use crate::cometql::{ColumnName, Expression, Operator, Place};
+use crate::cometql::{Branch, ColumnName, Expression, Operator, Place};
 
 /// What an expression may read beside a row: fixed for the time of one statement.
 #[derive(Clone)]
@@ -20,6 +19,8 @@ pub(super) struct Context {
     pub parameters: Arc<[Value]>,
     pub now: UnixMillis,
     pub message_bytes_max: usize,
+    pub packet_bytes_max: usize,
+    pub idle_seconds_max: u64,
     /// What is worked out before the rows are read, by the place where it stands: subqueries, aggregates,
     /// and VALUES(column) of ON DUPLICATE KEY UPDATE.
     pub known: Vec<(Place, Value)>,
@@ -28,77 +29,6 @@ pub(super) struct Context {
 impl Context {
     pub fn known(&self, place: Place) -> Option<&Value> {
         self.known.iter().find(|(at, _)| *at == place).map(|(_, value)| value)
-    }
-}
-
-/// The columns an expression can name.
-#[derive(Clone, Debug)]
-pub(super) struct Scope {
-    /// The table's name, for messages and for `table.column`; empty when nothing is read.
-    pub table: String,
-    pub alias: Option<String>,
-    pub headings: Vec<Heading>,
-    /// A view of information_schema that is always empty has every column one asks for.
-    pub any_column: bool,
-}
-
-impl Scope {
-    /// Of a SELECT without FROM.
-    pub fn nothing() -> Scope {
-        Scope { table: String::new(), alias: None, headings: Vec::new(), any_column: false }
-    }
-
-    pub fn index(&self, name: &ColumnName) -> Option<usize> {
-        if name.table.as_ref().is_some_and(|table| !self.is_called(&table.text)) {
-            return None;
-        }
-        self.headings.iter().position(|heading| heading.name.eq_ignore_ascii_case(&name.column.text))
-    }
-
-    pub fn is_called(&self, table: &str) -> bool {
-        self.table.eq_ignore_ascii_case(table)
-            || self.alias.as_ref().is_some_and(|alias| alias.eq_ignore_ascii_case(table))
-    }
-
-    /// Fails on the first column the scope does not have.
-    pub fn check(&self, expression: &Expression) -> Result<(), SqlError> {
-        match expression {
-            Expression::Column(name) => self.require(name),
-            Expression::Binary { operator: Operator::Equal, left, right } if self.is_bare_word(right) => {
-                self.check(left)?;
-                if self.names_column(left) { Ok(()) } else { self.check(right) }
-            }
-            Expression::In { value, list, .. } => {
-                self.check(value)?;
-                let words = self.names_column(value);
-                list.iter().filter(|item| !(words && self.is_bare_word(item))).try_for_each(|item| self.check(item))
-            }
-            other => children(other).into_iter().try_for_each(|child| self.check(child)),
-        }
-    }
-
-    fn require(&self, name: &ColumnName) -> Result<(), SqlError> {
-        if self.any_column || self.index(name).is_some() {
-            return Ok(());
-        }
-        if self.headings.is_empty() {
-            return Err(column_without_table(&name.column.text));
-        }
-        let columns: Vec<&str> = self.headings.iter().map(|heading| &*heading.name).collect();
-        let asked = match &name.table {
-            Some(table) => format!("{}.{}", table.text, name.column.text),
-            None => name.column.text.clone(),
-        };
-        Err(unknown_column(&asked, &self.table, &columns))
-    }
-
-    fn names_column(&self, expression: &Expression) -> bool {
-        matches!(expression, Expression::Column(name) if self.any_column || self.index(name).is_some())
-    }
-
-    /// `WHERE name = abc`: the original took a bare word for a text, and so does a comparison with a column.
-    fn is_bare_word(&self, expression: &Expression) -> bool {
-        matches!(expression, Expression::Column(name) if name.table.is_none() && self.index(name).is_none())
     }
 }
 
@@ -140,6 +70,13 @@ impl Evaluator<'_> {
             Expression::Like { value, pattern, negated } => negated_if(*negated, self.is_like(value, pattern)?),
             Expression::IsNull { value, negated } => {
                 Value::Integer(i64::from((self.value(value)? == Value::Null) != *negated))
+            }
+            Expression::IsTruth { value, truth: wanted, negated } => {
+                Value::Integer(i64::from((truth(&self.value(value)?) == Some(*wanted)) != *negated))
+            }
+            Expression::Exact(value) => text_of(&self.value(value)?).map_or(Value::Null, Value::Text),
+            Expression::Case { value, branches, otherwise } => {
+                self.case(value.as_deref(), branches, otherwise.as_deref())?
             }
             Expression::Exists(select) | Expression::Subquery(select) => {
                 self.context.known(select.place).cloned().unwrap_or(Value::Null)
@@ -262,9 +199,33 @@ impl Evaluator<'_> {
         })
     }
 
-    /// A column of ours on either side makes a comparison exact.
+    /// The branch that comes first among those that apply; without one, and without ELSE, NULL.
+    fn case(
+        &self,
+        value: Option<&Expression>,
+        branches: &[Branch],
+        otherwise: Option<&Expression>,
+    ) -> Result<Value, SqlError> {
+        let wanted = value.map(|value| self.value(value)).transpose()?;
+        for branch in branches {
+            let when = self.value(&branch.when)?;
+            let applies = match (value, &wanted) {
+                (Some(value), Some(wanted)) => {
+                    compare(wanted, &when, self.any_case(value, &branch.when)) == Some(std::cmp::Ordering::Equal)
+                }
+                _ => truth(&when) == Some(true),
+            };
+            if applies {
+                return self.value(&branch.then);
+            }
+        }
+        otherwise.map_or(Ok(Value::Null), |otherwise| self.value(otherwise))
+    }
+
+    /// BINARY, or a column of ours, on either side makes a comparison exact.
     fn any_case(&self, left: &Expression, right: &Expression) -> bool {
         ![left, right].into_iter().any(|side| match side {
+            Expression::Exact(_) => true,
             Expression::Column(name) => {
                 self.scope.index(name).is_some_and(|index| !self.scope.headings[index].any_case)
             }
@@ -321,8 +282,10 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::Heading;
     use super::*;
     use crate::cometql::{Dialect, Item, Statement, prepare};
+    use crate::node;
     use crate::tables::{ColumnKind, Login};
     use crate::user::TenantId;
 
@@ -335,10 +298,12 @@ mod tests {
             database: None,
         };
         Context {
-            session: Arc::new(Session::new(&login)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: parameters.into(),
             now: UnixMillis(0),
             message_bytes_max: 1_024,
+            packet_bytes_max: 4_096,
+            idle_seconds_max: 60,
             known: Vec::new(),
         }
     }
@@ -413,6 +378,20 @@ mod tests {
             ("kind LIKE 't_ble'", Some(true)),
             ("name NOT LIKE '%x%'", Some(true)),
             ("note LIKE '%'", None),
+            ("kind LIKE BINARY 't%'", Some(false)),
+            ("kind LIKE BINARY 'T%'", Some(true)),
+            ("BINARY kind = 'table'", Some(false)),
+            ("BINARY `index` = '5x'", Some(false)),
+            ("note IS TRUE", Some(false)),
+            ("note IS NOT TRUE", Some(true)),
+            ("note IS UNKNOWN", Some(true)),
+            ("`index` IS TRUE", Some(true)),
+            ("`index` = 6 IS FALSE", Some(true)),
+            ("note IS NOT FALSE", Some(true)),
+            ("CASE WHEN note THEN 1 WHEN name = 'Chat' THEN 2 END = 2", Some(true)),
+            ("CASE kind WHEN 'TABLE' THEN name END", Some(false)),
+            ("CASE note WHEN NULL THEN 1 ELSE 0 END", Some(false)),
+            ("CASE name WHEN 'chat' THEN 1 END", None),
             ("'abc'", Some(false)),
             ("'1abc'", Some(true)),
             ("18446744073709551615 > -1", Some(true)),

@@ -1,13 +1,14 @@
 //! INSERT, up to where tables differ: which value belongs to which column.
 
 use super::errors::{columns_list, conditions, too_many_values, unknown_column};
-use super::expression::{Context, Evaluator, Scope};
+use super::expression::{Context, Evaluator};
+use super::scope::Scope;
 use super::select::answer_subqueries;
-use super::session::CometStrings;
 use super::source::table;
 use super::table::{Domain, Insertion, ROWS_MAX, Table, TableColumn, Verb, column_index};
 use super::{Done, SqlError, Value};
 use crate::cometql::{Expression, Insert};
+use crate::node::CometStrings;
 
 pub(super) async fn run(domain: &Domain, insert: &Insert, mut context: Context) -> Result<Done, SqlError> {
     let table = table(&insert.table, &context.session)?;

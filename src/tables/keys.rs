@@ -84,7 +84,12 @@ impl Search<'_> {
     }
 
     fn is_key(&self, expression: &Expression) -> bool {
-        let Expression::Column(name) = expression else { return false };
+        let name = match expression {
+            Expression::Column(name) => name,
+            // Keys are compared letter by letter anyway.
+            Expression::Exact(value) => return self.is_key(value),
+            _ => return false,
+        };
         name.column.text.eq_ignore_ascii_case(self.key) && self.evaluator.scope.index(name).is_some()
     }
 
@@ -109,13 +114,15 @@ impl Search<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::expression::{Context, Scope};
+    use super::super::expression::Context;
+    use super::super::scope::Scope;
     use super::super::session::Session;
     use super::super::table::Heading;
     use super::super::{ColumnKind, Login, Value};
     use super::*;
     use crate::clock::UnixMillis;
     use crate::cometql::{Dialect, Statement, prepare};
+    use crate::node;
     use crate::user::TenantId;
 
     fn in_condition<T>(text: &str, see: impl Fn(&Expression, &Evaluator<'_>) -> T) -> T {
@@ -127,10 +134,12 @@ mod tests {
             database: None,
         };
         let context = Context {
-            session: Arc::new(Session::new(&login)),
+            session: Arc::new(Session::new(&login, &node::Config::with_password("x"))),
             parameters: [Value::Text("p".to_owned())].into(),
             now: UnixMillis(0),
             message_bytes_max: 0,
+            packet_bytes_max: 0,
+            idle_seconds_max: 0,
             known: Vec::new(),
         };
         let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();
@@ -147,9 +156,10 @@ mod tests {
 
     #[test]
     fn a_condition_names_the_keys_it_can_be_true_of() {
-        let cases: [(&str, Option<&[&str]>); 14] = [
+        let cases: [(&str, Option<&[&str]>); 15] = [
             ("name = 'a'", Some(&["a"])),
             ("'a' = t.NAME", Some(&["a"])),
+            ("BINARY name = BINARY 'a'", Some(&["a"])),
             ("name = a", Some(&["a"])),
             ("name = 101", Some(&["101"])),
             ("name = ?", Some(&["p"])),

@@ -1,7 +1,8 @@
 //! DELETE, UPDATE and TRUNCATE: which rows a statement means.
 
 use super::errors::{conditions, unknown_column};
-use super::expression::{Context, Scope};
+use super::expression::Context;
+use super::scope::Scope;
 use super::select::{Wanted, answer_subqueries, limit_of};
 use super::shape::{Output, Shape};
 use super::sort;
@@ -33,18 +34,19 @@ pub(super) async fn update(domain: &Domain, update: &Update, mut context: Contex
     if let Some(refusal) = table.refusal(Verb::Update) {
         return Err(refusal);
     }
+    let of = scope(table, update.alias.as_ref());
     for change in &update.changes {
         require_column(table, &change.column)?;
-        scope(table, None).check(&change.value)?;
+        of.check(&change.value)?;
     }
     answer_subqueries(domain, update.changes.iter().map(|change| &change.value), &mut context).await?;
     // No WHERE means every row, as it does in MySQL.
     let every = Expression::Integer(1, update.place);
     let condition = update.condition.as_ref().unwrap_or(&every);
-    let chosen = Chosen { condition, order: &update.order, limit: update.limit.as_ref(), alias: None };
+    let chosen = Chosen { condition, order: &update.order, limit: update.limit.as_ref(), alias: update.alias.as_ref() };
     let outputs: Vec<Output> = (0..table.columns().len()).map(Output::Column).collect();
     let rows = chosen.rows(table, domain, &outputs, context.clone()).await?;
-    table.update(domain, rows, &update.changes, &context).await
+    table.update(domain, rows, &update.changes, &of, &context).await
 }
 
 pub(super) async fn truncate(domain: &Domain, name: &TableName, context: &Context) -> Result<Done, SqlError> {

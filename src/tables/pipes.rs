@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::paging::Paging;
 use super::table::{Domain, Row, Scan, Table, TableColumn, Verb, cannot_be_written};
 use super::{ColumnKind, SqlError, Value};
 use crate::pipe::{Pipe, PipeName};
@@ -36,7 +37,7 @@ impl Table for Pipes {
     fn scan(&self, domain: &Domain, keys: Option<Vec<String>>) -> Box<dyn Scan> {
         match keys {
             Some(names) => Box::new(Named { domain: domain.clone(), names: names.into_iter() }),
-            None => Box::new(Listened { domain: domain.clone(), after: None, ended: false }),
+            None => Box::new(Listened { domain: domain.clone(), paging: Paging::new(PAGE_PIPES) }),
         }
     }
 
@@ -70,19 +71,17 @@ impl Scan for Named {
 /// Every pipe that somebody listens to, by name.
 struct Listened {
     domain: Domain,
-    after: Option<PipeName>,
-    ended: bool,
+    paging: Paging<PipeName>,
 }
 
 #[async_trait]
 impl Scan for Listened {
     async fn next(&mut self) -> Result<Option<Vec<Row>>, SqlError> {
-        if self.ended {
+        if self.paging.is_over() {
             return Ok(None);
         }
-        let page = self.domain.node.listened(self.domain.tenant, self.after.as_ref(), PAGE_PIPES).await?;
-        self.ended = page.len() < PAGE_PIPES;
-        self.after = page.last().map(|(name, _)| name.clone());
+        let page = self.domain.node.listened(self.domain.tenant, self.paging.after(), PAGE_PIPES).await?;
+        self.paging.has_read(&page, |(name, _)| name.clone());
         Ok(Some(page.iter().map(|(name, users)| row(name, *users)).collect()))
     }
 }

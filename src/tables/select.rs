@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use super::aggregate::{aggregate, has_aggregates};
 use super::distinct::Seen;
 use super::errors::conditions;
-use super::expression::{Context, Evaluator, Scope};
+use super::expression::{Context, Evaluator};
 use super::keys::{is_never, keys_of};
+use super::scope::Scope;
 use super::shape::{Output, Shape, scope_of, shape_of};
 use super::sort::sorted;
 use super::source::Source;
@@ -19,7 +20,7 @@ use super::{Pages, Rows, SqlError, Value};
 use crate::cometql::{Expression, Limit, Select};
 
 pub(super) async fn run(domain: &Domain, select: &Select, mut context: Context) -> Result<Rows, SqlError> {
-    let source = Source::of(select.from.as_ref(), &context.session)?;
+    let source = Source::of(select.from.as_ref(), &context.session, &context.parameters)?;
     let scope = scope_of(select, &source);
     let shape = shape_of(select, &scope, &context.session, &context.parameters)?;
     if let Some(condition) = &select.condition {
@@ -61,7 +62,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub fn new(
-        source: &Source,
+        source: &Source<'_>,
         domain: &Domain,
         scope: Scope,
         condition: Option<&Expression>,
@@ -80,7 +81,7 @@ impl Wanted {
             _ => keys.is_some(),
         };
         let readable = (key.is_some() && !named).then_some(ROWS_MAX);
-        let scan: Box<dyn Scan> = if never { Box::new(Listed(None)) } else { source.scan(domain, keys) };
+        let scan: Box<dyn Scan> = if never { Box::new(Listed(None)) } else { source.scan(domain, keys, &context) };
         Ok(Wanted { scan, condition: condition.cloned(), scope, context: Arc::new(context), readable, key })
     }
 

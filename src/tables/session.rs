@@ -1,6 +1,11 @@
 //! What one SQL client has set, and what the server remembers of its last statement.
 
-use super::{Login, Value};
+use std::sync::Arc;
+
+use super::{Encryption, Login, Value};
+use crate::cometql::Dialect;
+use crate::node::{self, CometStrings};
+use crate::user::TenantId;
 
 /// Longest value a client may set a variable to, in bytes; a longer one is not remembered.
 const VARIABLE_BYTES_MAX: usize = 1_024;
@@ -10,12 +15,20 @@ pub(super) struct Session {
     pub connection_id: u32,
     pub user: String,
     pub host: String,
+    /// None when it is not encrypted.
+    pub encryption: Option<Encryption>,
+    /// Whose login it is, wherever it has gone since.
+    pub login: TenantId,
     /// `CometQL_v1`, `mysql` or `information_schema`; `None` until one is chosen.
     pub database: Option<String>,
     pub autocommit: bool,
     pub in_transaction: bool,
-    pub backslash_escapes: bool,
+    pub dialect: Dialect,
     pub comet_strings: CometStrings,
+    /// What it is when nobody sets it.
+    pub comet_strings_by_default: CometStrings,
+    /// What the operator has set, for SHOW VARIABLES.
+    pub limits: Arc<[(&'static str, u64)]>,
     pub last_insert_id: u64,
     /// ROW_COUNT(): rows changed by the last statement, -1 when it was one that reads.
     pub row_count: i64,
@@ -26,26 +39,21 @@ pub(super) struct Session {
     set: Vec<(&'static str, Value)>,
 }
 
-/// How literals of the columns `message` and `data` are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum CometStrings {
-    /// By the rule that tells raw JSON from escaped text.
-    Auto,
-    /// As MySQL reads every literal.
-    Mysql,
-}
-
 impl Session {
-    pub fn new(login: &Login) -> Session {
+    pub fn new(login: &Login, config: &node::Config) -> Session {
         Session {
             connection_id: login.connection_id,
             user: login.user.clone(),
             host: login.host.clone(),
+            encryption: None,
+            login: login.tenant,
             database: None,
             autocommit: true,
             in_transaction: false,
-            backslash_escapes: true,
-            comet_strings: CometStrings::Auto,
+            dialect: Dialect::default(),
+            comet_strings: config.comet_strings,
+            comet_strings_by_default: config.comet_strings,
+            limits: Arc::clone(&config.limits),
             last_insert_id: 0,
             row_count: 0,
             found_rows: 0,
@@ -53,10 +61,10 @@ impl Session {
         }
     }
 
-    /// As after a new login, but in the same database.
-    pub fn reset(&mut self, login: &Login) {
-        let database = self.database.take();
-        *self = Session { database, ..Session::new(login) };
+    /// As after a new login, but in the same database, over the same connection.
+    pub fn reset(&mut self, login: &Login, config: &node::Config) {
+        let (database, encryption) = (self.database.take(), self.encryption.take());
+        *self = Session { database, encryption, ..Session::new(login, config) };
     }
 
     pub fn variable(&self, name: &str) -> Option<&Value> {

@@ -2,13 +2,13 @@
 
 use super::catalog::variables;
 use super::errors::too_many_columns;
-use super::expression::Scope;
 use super::functions;
+use super::scope::Scope;
 use super::session::Session;
 use super::source::Source;
 use super::value::whole;
 use super::{Column, ColumnKind, SqlError, Value};
-use crate::cometql::{Expression, Item, Operator, Order, Select};
+use crate::cometql::{Expression, From, Item, Operator, Order, Select};
 
 /// Most columns of one answer, MySQL's own limit.
 pub(super) const COLUMNS_MAX: usize = 4_096;
@@ -27,14 +27,13 @@ pub(super) struct Shape {
 }
 
 /// The scope of a SELECT's source.
-pub(super) fn scope_of(select: &Select, source: &Source) -> Scope {
-    let any_column = matches!(source, Source::View(view) if view.is_empty());
-    Scope {
-        table: source.name().to_owned(),
-        alias: select.from_alias.as_ref().map(|alias| alias.text.clone()),
-        headings: source.headings(),
-        any_column,
-    }
+pub(super) fn scope_of(select: &Select, source: &Source<'_>) -> Scope {
+    let alias = match &select.from {
+        Some(From::Table { alias, .. }) => alias.as_ref().map(|alias| alias.text.clone()),
+        // What it is called is its name.
+        Some(From::Select { .. }) | None => None,
+    };
+    Scope { table: source.name().to_owned(), alias, headings: source.headings(), any_column: source.any_column() }
 }
 
 /// `parameters` are empty when a statement is only prepared; theirs are texts then.
@@ -164,6 +163,7 @@ fn is_nullable(expression: &Expression) -> bool {
             | Expression::Text(_)
             | Expression::Bytes(..)
             | Expression::IsNull { .. }
+            | Expression::IsTruth { .. }
             | Expression::Exists(_)
     ) && !matches!(expression, Expression::Call { function, .. } if function == "count" || function == "version")
 }
@@ -193,9 +193,16 @@ impl Kinds<'_> {
                 ColumnKind::Integer | ColumnKind::Unsigned => ColumnKind::Integer,
                 _ => ColumnKind::Real,
             },
+            Expression::Exact(value) => match self.of(value)? {
+                ColumnKind::LongText => ColumnKind::LongText,
+                _ => ColumnKind::ShortText,
+            },
+            Expression::Case { branches, otherwise, .. } => {
+                self.of_choice(branches.iter().map(|branch| &branch.then).chain(otherwise.as_deref()))?
+            }
             Expression::Binary { operator, left, right } => self.of_binary(*operator, left, right)?,
             Expression::Subquery(select) => {
-                let source = Source::of(select.from.as_ref(), self.session)?;
+                let source = Source::of(select.from.as_ref(), self.session, self.parameters)?;
                 let shape = shape_of(select, &scope_of(select, &source), self.session, self.parameters)?;
                 shape.columns.first().map_or(ColumnKind::ShortText, |column| column.kind)
             }
@@ -207,6 +214,7 @@ impl Kinds<'_> {
             | Expression::Between { .. }
             | Expression::Like { .. }
             | Expression::IsNull { .. }
+            | Expression::IsTruth { .. }
             | Expression::Exists(_) => ColumnKind::Integer,
         })
     }
@@ -224,9 +232,9 @@ impl Kinds<'_> {
     }
 
     /// The kind that holds any one of several values.
-    fn of_choice(&self, choices: &[Expression]) -> Result<ColumnKind, SqlError> {
+    fn of_choice<'e>(&self, choices: impl IntoIterator<Item = &'e Expression>) -> Result<ColumnKind, SqlError> {
         let mut answer = None;
-        for choice in choices.iter().filter(|choice| !matches!(choice, Expression::Null(_))) {
+        for choice in choices.into_iter().filter(|choice| !matches!(choice, Expression::Null(_))) {
             let kind = self.of(choice)?;
             answer = Some(match answer {
                 None => kind,

@@ -1,11 +1,13 @@
 //! Which table a name means.
 
 use super::catalog::information_schema::View;
+use super::derived::Derived;
 use super::errors::{no_such_table, not_implemented, unknown_database, unknown_table};
+use super::expression::Context;
 use super::session::Session;
 use super::table::{Domain, Heading, Listed, Scan, Table, headings_of};
-use super::{SqlError, TABLES};
-use crate::cometql::{Identifier, TableName};
+use super::{SqlError, TABLES, Value};
+use crate::cometql::{From, Identifier, TableName};
 
 /// The database of the tables, as it is written in answers.
 pub(super) const DATABASE: &str = "CometQL_v1";
@@ -14,20 +16,28 @@ pub(super) const DATABASE: &str = "CometQL_v1";
 const TELEPHONY: [&str; 3] = ["conference", "conference_members", "dialogs"];
 
 /// What a SELECT reads.
-pub(super) enum Source {
+pub(super) enum Source<'s> {
     /// Nothing, one row of it.
     Nothing,
     Table(&'static dyn Table),
     View(View),
+    Derived(Derived<'s>),
 }
 
-impl Source {
-    pub fn of(from: Option<&TableName>, session: &Session) -> Result<Source, SqlError> {
-        let Some(from) = from else { return Ok(Source::Nothing) };
-        match database_of(from.database.as_ref(), session)? {
-            Database::Comet => Ok(Source::Table(find(&from.table.text)?)),
-            Database::InformationSchema => Ok(Source::View(View::named(&from.table.text))),
-            Database::Foreign(database) => Err(no_such_table(&database, &from.table.text)),
+impl<'s> Source<'s> {
+    /// `parameters` are empty when a statement is only prepared.
+    pub fn of(from: Option<&'s From>, session: &Session, parameters: &[Value]) -> Result<Source<'s>, SqlError> {
+        let name = match from {
+            None => return Ok(Source::Nothing),
+            Some(From::Select { select, alias }) => {
+                return Derived::new(select, &alias.text, session, parameters).map(Source::Derived);
+            }
+            Some(From::Table { name, .. }) => name,
+        };
+        match database_of(name.database.as_ref(), session)? {
+            Database::Comet => Ok(Source::Table(find(&name.table.text)?)),
+            Database::InformationSchema => Ok(Source::View(View::named(&name.table.text))),
+            Database::Foreign(database) => Err(no_such_table(&database, &name.table.text)),
         }
     }
 
@@ -36,6 +46,7 @@ impl Source {
             Source::Nothing => "",
             Source::Table(table) => table.name(),
             Source::View(view) => view.name(),
+            Source::Derived(derived) => derived.name,
         }
     }
 
@@ -44,6 +55,16 @@ impl Source {
             Source::Nothing => Vec::new(),
             Source::Table(table) => headings_of(*table),
             Source::View(view) => view.headings(),
+            Source::Derived(derived) => derived.headings.clone(),
+        }
+    }
+
+    /// As [`Scope::any_column`](super::scope::Scope::any_column).
+    pub fn any_column(&self) -> bool {
+        match self {
+            Source::View(view) => view.is_empty(),
+            Source::Derived(derived) => derived.any_column,
+            Source::Nothing | Source::Table(_) => false,
         }
     }
 
@@ -51,15 +72,16 @@ impl Source {
     pub fn key(&self) -> Option<&'static str> {
         match self {
             Source::Table(table) => Some(table.key()),
-            Source::Nothing | Source::View(_) => None,
+            Source::Nothing | Source::View(_) | Source::Derived(_) => None,
         }
     }
 
-    pub fn scan(&self, domain: &Domain, keys: Option<Vec<String>>) -> Box<dyn Scan> {
+    pub fn scan(&self, domain: &Domain, keys: Option<Vec<String>>, context: &Context) -> Box<dyn Scan> {
         match self {
             Source::Nothing => Box::new(Listed(Some(vec![Vec::new()]))),
             Source::Table(table) => table.scan(domain, keys),
             Source::View(view) => Box::new(Listed(Some(view.rows()))),
+            Source::Derived(derived) => derived.scan(domain, context),
         }
     }
 }

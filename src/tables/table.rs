@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::errors::read_only;
 use super::expression::Context;
+use super::scope::Scope;
 use super::{ColumnKind, Done, SqlError, Value};
 use crate::cometql::{Change, InsertVerb};
 use crate::node::Node;
@@ -58,12 +59,13 @@ pub(super) trait Table: Send + Sync {
         Err(cannot_be_written(self.name()))
     }
 
-    /// Gives the rows, each with all its columns, the values of `changes`.
+    /// Gives the rows, each with all its columns, the values of `changes`, in which `scope` names the columns.
     async fn update(
         &self,
         _domain: &Domain,
         _rows: Vec<Row>,
         _changes: &[Change],
+        _scope: &Scope,
         _context: &Context,
     ) -> Result<Done, SqlError> {
         Err(cannot_be_written(self.name()))

@@ -1,12 +1,20 @@
 //! What stands inside an expression or a statement.
 
-use crate::cometql::{Assignment, Change, Expression, Item, Limit, Order, Select, Statement};
+use crate::cometql::{Assignment, Change, Expression, From, Item, Limit, Order, Select, Statement};
 
 /// The expressions directly inside one; those of a subquery are its own business.
 pub(super) fn children(expression: &Expression) -> Vec<&Expression> {
     match expression {
         Expression::Call { arguments, .. } => arguments.iter().collect(),
-        Expression::Negative(value) | Expression::Not(value) | Expression::IsNull { value, .. } => vec![value],
+        Expression::Negative(value)
+        | Expression::Not(value)
+        | Expression::Exact(value)
+        | Expression::IsNull { value, .. }
+        | Expression::IsTruth { value, .. } => vec![value],
+        Expression::Case { value, branches, otherwise } => {
+            let branches = branches.iter().flat_map(|branch| [&branch.when, &branch.then]);
+            value.as_deref().into_iter().chain(branches).chain(otherwise.as_deref()).collect()
+        }
         Expression::And(left, right) | Expression::Or(left, right) | Expression::Binary { left, right, .. } => {
             vec![left, right]
         }
@@ -41,7 +49,7 @@ pub(super) fn contains(expression: &Expression, is_it: fn(&Expression) -> bool) 
     is_it(expression) || children(expression).into_iter().any(|child| contains(child, is_it))
 }
 
-/// The expressions of a SELECT: its list, its condition, its order.
+/// The expressions of a SELECT: its list, its condition, its order. Those of a SELECT in FROM are its own business.
 pub(super) fn parts(select: &Select) -> impl Iterator<Item = &Expression> {
     let items = select.items.iter().filter_map(|item| match item {
         Item::One { expression, .. } => Some(expression),
@@ -107,6 +115,9 @@ fn count_in(expression: &Expression, count: &mut usize) {
 }
 
 fn count_in_select(select: &Select, count: &mut usize) {
+    if let Some(From::Select { select, .. }) = &select.from {
+        count_in_select(select, count);
+    }
     parts(select).for_each(|part| count_in(part, count));
     tail(&None, &[], select.limit.as_ref()).for_each(|part| count_in(part, count));
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
+use crate::node::AllowedOrigins;
 use crate::user::{Credentials, TenantId, UserId};
 
 /// Most header lines of a request.
@@ -26,6 +27,8 @@ const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub struct Site {
     /// The page at `/`.
     pub page: Bytes,
+    /// Whose pages may connect.
+    pub origins: AllowedOrigins,
 }
 
 /// What the first bytes of a connection turned out to be.
@@ -86,7 +89,7 @@ fn route(request: &httparse::Request<'_, '_>, request_bytes: usize, address: IpA
         return Request::Answer(answer("404 Not Found", "There is nothing to post to here: publish through MySQL.\n"));
     }
     if let Some(parameters) = WEBSOCKET_PATHS.iter().find_map(|path| target.strip_prefix(path)) {
-        return websocket(request, request_bytes, parameters, address);
+        return websocket(request, request_bytes, parameters, address, site);
     }
     let path = target.split('?').next().unwrap_or_default();
     let response = match path.strip_prefix("/comet-server").unwrap_or(path) {
@@ -105,7 +108,13 @@ fn info() -> String {
     format!("{{\"status\":\"ok\",\"node\":\"cometql\",\"version\":\"{}\"}}\n", env!("CARGO_PKG_VERSION"))
 }
 
-fn websocket(request: &httparse::Request<'_, '_>, request_bytes: usize, parameters: &str, address: IpAddr) -> Request {
+fn websocket(
+    request: &httparse::Request<'_, '_>,
+    request_bytes: usize,
+    parameters: &str,
+    address: IpAddr,
+    site: &Site,
+) -> Request {
     let key = header(request, "sec-websocket-key");
     if STANDARD.decode(key).map(|key| key.len()) != Ok(16) {
         let text = "WebSocket only: the header Sec-WebSocket-Key is missing or wrong. Is a proxy in front that does \
@@ -127,7 +136,11 @@ fn websocket(request: &httparse::Request<'_, '_>, request_bytes: usize, paramete
         response.push_str(&format!("Sec-WebSocket-Protocol: {offered}\r\n"));
     }
     response.push_str("\r\n");
-    let opening = Parameters::parse(parameters).opening(request, address);
+    let opening = Parameters::parse(parameters).opening(request, address).and_then(|opening| {
+        // What is kept of the header may be shortened: the whole of it counts.
+        let is_allowed = site.origins.admit(opening.tenant, header(request, "origin"));
+        is_allowed.then_some(opening).ok_or(Refusal { code: 423, text: "Pages from this origin may not connect here" })
+    });
     Request::WebSocket { request_bytes, response: Bytes::from(response), opening }
 }
 
@@ -236,7 +249,7 @@ mod tests {
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn site() -> Site {
-        Site { page: Bytes::from_static(b"<p>page</p>") }
+        Site { page: Bytes::from_static(b"<p>page</p>"), origins: AllowedOrigins::default() }
     }
 
     fn upgrade(target: &str) -> String {

@@ -34,10 +34,10 @@ struct Member {
 
 impl Crowd {
     pub fn new(node: &Node, count: usize) -> Crowd {
-        let pipe = |number: usize| format!("{}_{number}", if number % 10 == 0 { "track" } else { "web" });
+        let pipe = |number: usize| format!("{}_{number}", if number.is_multiple_of(10) { "track" } else { "web" });
         let member = |number: usize| {
             let user = (number / MEMBERS_A_USER) as u32 + 1;
-            let user = (number % 2 == 0).then(|| (user, token(&node.password, user)));
+            let user = number.is_multiple_of(2).then(|| (user, token(&node.password, user)));
             Member { user, ..Member::default() }
         };
         let pipes = (0..count / MEMBERS_A_PIPE).map(pipe).collect();

@@ -3,7 +3,9 @@
 use crate::raw_client::{
     CONNECT_WITH_DB, PLUGIN_AUTH, RawClient, Reply, caching_sha2_proof, dial, framed, login_packet, native_proof,
 };
-use crate::server::{PASSWORD, Server};
+use crate::server::{PASSWORD, Server, config};
+use cometql::node::{self, Tenant};
+use cometql::user::TenantId;
 use std::io::Write;
 
 const NATIVE: &str = "mysql_native_password";
@@ -17,6 +19,40 @@ fn the_right_password_opens_to_root_and_to_tenants() {
         let proof = native_proof(PASSWORD, &client.salt);
         assert!(client.log_in(0, user, &proof, plugin).is_ok(), "{user} {plugin:?}");
         assert!(client.command(b"\x0e").is_ok());
+    }
+}
+
+/// Tenant 5 has a password of its own.
+fn server_of_tenants() -> Server {
+    let five = Tenant { password: Some("five alone".into()), token_secret: None };
+    let tenants = [(TenantId(5), five)].into();
+    Server::start_of(config(), node::Config { tenants, ..node::Config::with_password(PASSWORD) })
+}
+
+#[test]
+fn a_tenant_with_a_password_of_its_own_has_no_other() {
+    let server = server_of_tenants();
+    for (user, password, opens) in [
+        ("5", PASSWORD, false),
+        ("5", "five alone", true),
+        ("6", PASSWORD, true),
+        ("6", "five alone", false),
+        ("root", PASSWORD, true),
+        ("root", "five alone", false),
+        ("nobody", "five alone", false),
+    ] {
+        for (plugin, prove) in
+            [(NATIVE, native_proof as fn(&str, &[u8]) -> Vec<u8>), (CACHING_SHA2, caching_sha2_proof)]
+        {
+            let mut client = RawClient::connect(server.address);
+            let proof = prove(password, &client.salt);
+            client.send(1, &login_packet(0, user, &proof, Some(plugin)));
+            let (_, answer) = client.packet();
+            assert_eq!(answer[0] != 0xFF, opens, "{user} {password} {plugin}");
+        }
+        let mut client = RawClient::logged_in_with(server.address, PLUGIN_AUTH);
+        let payload = change_user(&client, user, password);
+        assert_eq!(client.command(&payload).is_ok(), opens, "{user} {password}");
     }
 }
 
@@ -135,20 +171,35 @@ fn a_login_that_is_none_is_told_so() {
     assert_eq!(client.reply().code(), 1156);
 }
 
+fn change_user(client: &RawClient, user: &str, password: &str) -> Vec<u8> {
+    let proof = native_proof(password, &client.salt);
+    [b"\x11", user.as_bytes(), b"\0\x14", &proof, b"\0\x2d\0mysql_native_password\0"].concat()
+}
+
+#[test]
+fn who_would_compress_unasked_is_told_that_it_is_not_on_offer() {
+    let server = Server::start();
+    // As PHP's mysqlnd logs in with PDO::MYSQL_ATTR_COMPRESS, and without.
+    for (flags, code) in [(0x001b_a2a5, Some(1043)), (0x001b_a285, None)] {
+        let mut client = RawClient::connect(server.address);
+        let proof = native_proof(PASSWORD, &client.salt);
+        match (client.log_in(flags, "root", &proof, Some(NATIVE)), code) {
+            (Reply::Error(1043, text), Some(1043)) => assert!(text.contains("compression is not on offer"), "{text}"),
+            (reply, expected) => assert!(expected.is_none() && reply.is_ok(), "{flags:x} {reply:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_client_may_become_another_and_a_failed_try_ends_it() {
     let server = Server::start();
-    let change = |client: &RawClient, user: &str, password: &str| {
-        let proof = native_proof(password, &client.salt);
-        [b"\x11", user.as_bytes(), b"\0\x14", &proof, b"\0\x2d\0mysql_native_password\0"].concat()
-    };
     let mut client = RawClient::logged_in_with(server.address, PLUGIN_AUTH);
     let (id, _, _) = client.prepare("SET NAMES utf8mb4");
-    let payload = change(&client, "15", PASSWORD);
+    let payload = change_user(&client, "15", PASSWORD);
     assert!(client.command(&payload).is_ok());
     let execute = [b"\x17", &id.to_le_bytes()[..], b"\0\x01\0\0\0"].concat();
     assert_eq!(client.command(&execute).code(), 1243);
-    let payload = change(&client, "root", "wrong");
+    let payload = change_user(&client, "root", "wrong");
     assert_eq!(client.command(&payload).code(), 1045);
     assert_eq!(client.rest(), b"");
 }

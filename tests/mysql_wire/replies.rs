@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use crate::raw_client::{DEPRECATE_EOF, MULTI_STATEMENTS, RawClient, Reply, framed};
-use crate::server::Server;
+use crate::raw_client::{DEPRECATE_EOF, MULTI_STATEMENTS, RawClient, Reply, framed, native_proof};
+use crate::server::{PASSWORD, Server, config};
+use cometql::node::{self, CometStrings};
 
 const AUTOCOMMIT: u16 = 0x2;
 const MORE_RESULTS: u16 = 0x8;
@@ -66,6 +67,63 @@ fn several(client: &mut RawClient) {
     assert_eq!(client.reply(), Reply::Rows(vec![b"\x012".to_vec()], AUTOCOMMIT | MORE_RESULTS));
     assert!(client.reply().code() > 0);
     assert!(client.command(b"\x0e").is_ok(), "nothing follows an error");
+}
+
+#[test]
+fn the_cluster_prefix_speaks_for_a_tenant_in_one_text() {
+    let server = Server::start();
+    let mut root = RawClient::logged_in(server.address);
+    let settings = "SELECT name FROM pipes_settings";
+    let rows = |names: &[&str]| {
+        let row = |name: &&str| [&[name.len() as u8], name.as_bytes()].concat();
+        Reply::Rows(names.iter().map(row).collect(), AUTOCOMMIT)
+    };
+    let set = "INSERT INTO pipes_settings (name, length) VALUES ('of_five', 1)";
+    assert!(root.query(&format!("cometqlcluster_v1 set dev_id=5;{set}")).is_ok());
+    assert_eq!(root.query(settings), rows(&[]));
+    assert_eq!(root.query(&format!("cometqlcluster_v1 set dev_id=5;{settings}")), rows(&["of_five"]));
+    assert_eq!(root.query("cometqlcluster_v1 set dev_id=5;nonsense").code(), 3);
+    assert_eq!(root.query(settings), rows(&[]), "an error leaves it no more than an answer does");
+    assert!(root.query("cometqlcluster_v1 set dev_id=5;").is_ok());
+    for number in ["100000", "", "+5", "5 ", "5x"] {
+        assert_eq!(root.query(&format!("cometqlcluster_v1 set dev_id={number};{settings}")).code(), 16, "{number:?}");
+    }
+    let mut five = RawClient::connect(server.address);
+    let proof = native_proof(PASSWORD, &five.salt);
+    assert!(five.log_in(0, "5", &proof, None).is_ok());
+    assert_eq!(five.query(settings), rows(&["of_five"]));
+    assert_eq!(five.query(&format!("cometqlcluster_v1 set dev_id=5;{settings}")), rows(&["of_five"]));
+    for number in [0, 6] {
+        assert_eq!(five.query(&format!("cometqlcluster_v1 set dev_id={number};{settings}")).code(), 1044);
+    }
+}
+
+#[test]
+fn how_texts_are_read_is_configured_and_can_be_changed() {
+    for (configured, other) in [(CometStrings::Auto, CometStrings::Mysql), (CometStrings::Mysql, CometStrings::Auto)] {
+        let settings = node::Config { comet_strings: configured, ..node::Config::with_password(PASSWORD) };
+        let server = Server::start_of(config(), settings);
+        let mut client = RawClient::logged_in(server.address);
+        assert!(client.query("INSERT INTO pipes_settings (name, length) VALUES ('texts', 9)").is_ok());
+        for (set, now) in [
+            ("SET @nothing = 1".to_owned(), configured),
+            (format!("SET comet_strings = '{}'", other.name()), other),
+            ("SET comet_strings = DEFAULT".to_owned(), configured),
+        ] {
+            assert!(client.query(&set).is_ok());
+            let insert = r#"INSERT INTO pipes_messages (name, event, message) VALUES ('texts', '', '["\u043f"]')"#;
+            assert!(client.query(insert).is_ok());
+            let newest = "SELECT message FROM pipes_messages WHERE name = 'texts' ORDER BY id DESC LIMIT 1";
+            let meant = if now == CometStrings::Auto { r#"["\u043f"]"# } else { r#"["u043f"]"# };
+            let row = [&[meant.len() as u8], meant.as_bytes()].concat();
+            assert_eq!(client.query(newest), Reply::Rows(vec![row], AUTOCOMMIT), "{configured:?}, {set}");
+        }
+        assert!(client.query(&format!("SET comet_strings = '{}'", other.name())).is_ok());
+        assert!(client.command(b"\x1f").is_ok());
+        let name = configured.name();
+        let row = [&[name.len() as u8], name.as_bytes()].concat();
+        assert_eq!(client.query("SELECT @@comet_strings"), Reply::Rows(vec![row], AUTOCOMMIT), "reset");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use cometql::clock::SystemClock;
 use cometql::mysql::{self, Config, Identity};
 use cometql::node::{self, Node};
 use cometql::status::Status;
-use cometql::store::embedded;
+use cometql::store::{Ear, embedded};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,6 +18,8 @@ pub struct Server {
     pub address: SocketAddr,
     pub node: Arc<Node>,
     pub identity: Arc<Identity>,
+    /// The only ear of the store. One message fills it.
+    pub ear: Arc<Ear>,
     stop: watch::Sender<bool>,
     served: Option<JoinHandle<()>>,
     runtime: Runtime,
@@ -42,12 +44,16 @@ impl Server {
     }
 
     pub fn start_with(config: Config) -> Server {
+        Server::start_of(config, node::Config::with_password(PASSWORD))
+    }
+
+    pub fn start_of(config: Config, settings: node::Config) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let store = embedded::Config { directory: None, history_bytes_max_per_pipe: 1024 * 1024 };
         let clock = Arc::new(SystemClock);
-        let store = embedded::open(&store, Vec::new(), clock.clone()).expect("memory needs no file");
-        let settings = node::Config::with_password(PASSWORD);
+        let ear = Ear::new(256, Box::new(|| {}));
+        let store = embedded::open(&store, vec![ear.clone()], clock.clone()).expect("memory needs no file");
         let node = Node::new(store, clock, Vec::new(), settings, Arc::new(Status::new()));
         let identity = Identity::open(&config).expect("a certificate is made");
         let listener = runtime.block_on(mysql::bind(&config)).expect("port 0 is free");
@@ -55,7 +61,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let serve = mysql::serve(listener, Some(identity.clone()), node.clone(), config, stopped);
         let served = Some(runtime.spawn(serve));
-        Server { address, node, identity, stop, served, runtime }
+        Server { address, node, identity, ear, stop, served, runtime }
     }
 
     pub fn tell_to_stop(&self) {

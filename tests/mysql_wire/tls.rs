@@ -19,6 +19,14 @@ fn a_login_inside_tls_has_the_certificate_proven() {
     let mut client = encrypted(&server);
     let proof = native_proof(PASSWORD, &client.salt);
     client.send(2, &login_packet(SSL, "root", &proof, Some("mysql_native_password")));
+    let info = certificate_proof(&server, &client);
+    assert_eq!(client.reply(), Reply::Ok { status: 2, info });
+    assert!(client.command(b"\x0e").is_ok());
+    assert_eq!(client.query("SELECT 1"), Reply::Rows(vec![b"\x011".to_vec()], 2));
+}
+
+/// As Connector/C 3.4 makes it.
+fn certificate_proof(server: &Server, client: &RawClient) -> Vec<u8> {
     let twice = Sha1::digest(Sha1::digest(PASSWORD));
     let expected =
         Sha256::new().chain_update(twice).chain_update(&client.salt).chain_update(server.identity.fingerprint());
@@ -26,9 +34,36 @@ fn a_login_inside_tls_has_the_certificate_proven() {
     for byte in expected.finalize() {
         info.extend_from_slice(format!("{byte:02X}").as_bytes());
     }
-    assert_eq!(client.reply(), Reply::Ok { status: 2, info });
-    assert!(client.command(b"\x0e").is_ok());
-    assert_eq!(client.query("SELECT 1"), Reply::Rows(vec![b"\x011".to_vec()], 2));
+    info
+}
+
+#[test]
+fn who_becomes_another_user_inside_tls_has_the_certificate_proven_again() {
+    let server = Server::start();
+    let mut client = encrypted(&server);
+    let proof = native_proof(PASSWORD, &client.salt);
+    client.send(2, &login_packet(SSL, "root", &proof, Some("mysql_native_password")));
+    client.reply();
+    let change_user = [b"\x11root\0\x14", proof.as_slice(), b"\0\x2d\0mysql_native_password\0"].concat();
+    let info = certificate_proof(&server, &client);
+    assert_eq!(client.command(&change_user), Reply::Ok { status: 2, info });
+}
+
+#[test]
+fn a_client_can_see_what_encrypts_its_connection() {
+    let server = Server::start();
+    let mut client = encrypted(&server);
+    let proof = native_proof(PASSWORD, &client.salt);
+    client.send(2, &login_packet(SSL, "root", &proof, Some("mysql_native_password")));
+    client.reply();
+    let shown = |client: &mut RawClient, name: &str| client.query(&format!("SHOW STATUS LIKE '{name}'"));
+    let version = Reply::Rows(vec![b"\x0bSsl_version\x07TLSv1.3".to_vec()], 2);
+    assert_eq!(shown(&mut client, "Ssl_version"), version);
+    // COM_RESET_CONNECTION
+    assert!(client.command(b"\x1f").is_ok());
+    assert_eq!(shown(&mut client, "Ssl_version"), version);
+    let mut plain = RawClient::logged_in(server.address);
+    assert_eq!(shown(&mut plain, "Ssl_cipher"), Reply::Rows(vec![b"\x0aSsl_cipher\x00".to_vec()], 2));
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl TrackedFile {
 
     /// Written by a package manager, hashes and all.
     pub fn is_lock(&self) -> bool {
-        self.path.ends_with("Cargo.lock") || self.path.ends_with("package-lock.json")
+        ["Cargo.lock", "package-lock.json", "go.sum"].iter().any(|lock| self.path.ends_with(lock))
     }
 
     pub fn is_in_source_or_tests(&self) -> bool {

@@ -7,21 +7,17 @@ use super::world::{World, config, user, world};
 
 /// What a stranger whose pipe `web_room` has one more subscriber says, and what it is told, as far as that matters.
 fn conversations() -> Vec<(String, Vec<Value>)> {
-    let refused = || json!({"data": {"number_messages": -1}, "event": "error", "pipe": "sys"});
-    let refused_user = || json!({"data": {"user_data": "", "user_id": -1}, "event": "error", "pipe": "sys"});
-    let not_subscribed = |code: &str| json!({"data": {"code": code}, "event": "error", "pipe": "sys"});
+    [publishing(), asking()].concat()
+}
+
+fn refused() -> Value {
+    json!({"data": {"number_messages": -1}, "event": "error", "pipe": "sys"})
+}
+
+fn publishing() -> Vec<(String, Vec<Value>)> {
     let report = |text: &str| json!({"data": {"message": text, "number_messages": 1}, "event": "answer", "pipe": "_answer_to_web_room"});
-    let history = |text: &str| json!({"data": text, "event": "event", "fromQueue": true, "history": true, "pipe": "kept", "user_id": 0});
-    let count = |marker: &str| {
-        json!({"data": {"0": "user_in_pipe", "1": 1, "user_in_pipe": 1}, "event": "user_in_pipe", "marker": marker,
-               "pipe": "_answer_pipe_count"})
-    };
-    let seen = |user: u32, seconds: i64| {
-        json!({"data": {"last_online_time": seconds}, "event": format!("user_status_{user}"),
-               "pipe": "_answer_user_status"})
-    };
     let long = "x".repeat(70_000);
-    let rows: Vec<(String, Vec<Value>)> = vec![
+    vec![
         ("web_pipe2\nweb_room\nsay\n*\n\"hi\"".into(), vec![report("\"hi\"")]),
         ("web_pipe2\n@web_room\n\n*\ntwo\nlines".into(), vec![report("two\nlines")]),
         (format!("web_pipe2\nweb_room\nsay\n*\n{long}"), vec![report(&long)]),
@@ -34,6 +30,22 @@ fn conversations() -> Vec<(String, Vec<Value>)> {
         ("web_pipe2\nweb room\nsay\n*\nx".into(), vec![refused()]),
         (format!("web_pipe2\nweb_room\n{}\n*\nx", "e".repeat(65)), vec![refused()]),
         (format!("web_pipe2\nweb_{}\nsay\n*\nx", "n".repeat(65)), vec![refused()]),
+    ]
+}
+
+fn asking() -> Vec<(String, Vec<Value>)> {
+    let refused_user = || json!({"data": {"user_data": "", "user_id": -1}, "event": "error", "pipe": "sys"});
+    let not_subscribed = |code: &str| json!({"data": {"code": code}, "event": "error", "pipe": "sys"});
+    let history = |text: &str| json!({"data": text, "event": "event", "fromQueue": true, "history": true, "pipe": "kept", "user_id": 0});
+    let count = |marker: &str| {
+        json!({"data": {"0": "user_in_pipe", "1": 1, "user_in_pipe": 1}, "event": "user_in_pipe", "marker": marker,
+               "pipe": "_answer_pipe_count"})
+    };
+    let seen = |user: u32, seconds: i64| {
+        json!({"data": {"last_online_time": seconds}, "event": format!("user_status_{user}"),
+               "pipe": "_answer_user_status"})
+    };
+    vec![
         ("pipe_log\nkept\n48\n".into(), vec![history("m1"), history("m2")]),
         ("pipe_log\nnothing\n48\n".into(), vec![]),
         ("pipe_log\nprivate_x\n48\n".into(), vec![refused()]),
@@ -68,8 +80,7 @@ fn conversations() -> Vec<(String, Vec<Value>)> {
         ("".into(), vec![refused()]),
         ("subscription\nprivate_x\nx".into(), vec![not_subscribed("400"), not_subscribed("403")]),
         ("subscription\n".into(), vec![]),
-    ];
-    rows
+    ]
 }
 
 /// With a witness who hears `web_room` and `track_hall`.

@@ -11,6 +11,7 @@ mod history;
 mod http;
 mod logins;
 mod messages;
+mod origins;
 mod presence;
 mod private;
 mod random;

@@ -53,18 +53,21 @@ pub fn world(config: ws::Config) -> World {
 }
 
 pub fn world_with_grace(config: ws::Config, presence_grace_seconds: u64) -> World {
+    world_of(config, node::Config { presence_grace_seconds, ..node::Config::with_password("pw") })
+}
+
+pub fn world_of(config: ws::Config, of_node: node::Config) -> World {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let status = Arc::new(Status::new());
     let posts = Posts::new(&config).unwrap();
     let in_memory = embedded::Config { directory: None, history_bytes_max_per_pipe: 64 * 1024 * 1024 };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
-    let of_node = node::Config { presence_grace_seconds, ..node::Config::with_password("pw") };
     let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let site = Site { page: Bytes::from_static(b"<!doctype html>the page") };
+    let site = Site { page: Bytes::from_static(b"<!doctype html>the page"), origins: node.config().origins.clone() };
     let (of_serve, status_of_serve) = (Arc::clone(&node), Arc::clone(&status));
     let served = runtime
         .spawn(async move { ws::serve(listener, posts, site, of_serve, status_of_serve, &config, stopped).await });
@@ -85,6 +88,8 @@ impl World {
         self.runtime.block_on(self.node.listeners(&self.pipe(pipe))).unwrap()
     }
 
+    // Every world has the same pipes; asking it reads better.
+    #[allow(clippy::unused_self)]
     pub fn pipe(&self, name: &str) -> Pipe {
         Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
     }

@@ -36,6 +36,11 @@ pub fn python() -> String {
 /// # Panics
 /// It is not there, or it failed; the message has everything it said.
 pub fn run(command: &[&str], arguments: &[&str], directory: &Path) -> String {
+    tried(command, arguments, directory).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The same, with everything it said as the error.
+pub fn tried(command: &[&str], arguments: &[&str], directory: &Path) -> Result<String, String> {
     let name = command.join(" ");
     let Output { status, stdout, stderr } = Command::new("timeout")
         .arg(DEADLINE_SECONDS)
@@ -46,9 +51,8 @@ pub fn run(command: &[&str], arguments: &[&str], directory: &Path) -> String {
         .output()
         .expect("timeout, of coreutils, is everywhere");
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(
-        status.success(),
-        "{name}: {status}; tests/clients/install says whether something is missing\n{stdout}\n{stderr}"
-    );
-    stdout.into_owned()
+    if status.success() {
+        return Ok(stdout.into_owned());
+    }
+    Err(format!("{name}: {status}; tests/clients/install says whether something is missing\n{stdout}\n{stderr}"))
 }

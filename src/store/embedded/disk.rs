@@ -13,7 +13,7 @@ use super::record;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Retention};
 use crate::store::{Page, PageMax, Record, Shelf, Since, StoreError};
-use crate::user::TenantId;
+use crate::user::{TenantId, UserId};
 
 const SETTINGS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("settings");
 const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
@@ -148,6 +148,26 @@ impl Disk {
             entry.map_err(StoreError::from).and_then(parse).transpose()
         });
         Ok(named(entries, after, count_max)?.into_iter().map(|(name, ())| name).collect())
+    }
+
+    /// The users of a tenant whose logs keep messages, by number, behind `after`.
+    pub fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
+        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
+        let low = record::key_behind_log(tenant, after);
+        let high = record::key_behind_log(tenant, UserId::new(u64::from(i32::MAX.unsigned_abs())));
+        let mut users = Vec::new();
+        for entry in table.range(low.as_slice()..high.as_slice())? {
+            let (key, record) = entry?;
+            if users.len() >= count_max {
+                break;
+            }
+            if record::head_of(key.value(), record.value(), Retention::NOTHING)?.kept_count > 0
+                && let Pipe::Log(_, user) = record::pipe_of(key.value())?
+            {
+                users.push(user);
+            }
+        }
+        Ok(users)
     }
 
     /// A page of history, without what was sent before `oldest`; `taken` is where the untaken begin.

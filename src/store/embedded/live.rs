@@ -17,7 +17,7 @@ use super::listeners::Listeners;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
-use crate::user::TenantId;
+use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
 const STRIPES: usize = 64;
@@ -35,7 +35,8 @@ pub struct Live {
 
 #[derive(Default)]
 struct Stripe {
-    pipes: HashMap<Pipe, LivePipe>,
+    /// Boxed: a table that has just grown is half empty, and there may be a pipe for every user.
+    pipes: HashMap<Pipe, Box<LivePipe>>,
     /// Idle pipes are looked for when the stripe has grown to this.
     sweep_at: usize,
 }
@@ -221,20 +222,36 @@ impl Live {
         self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners.count())
     }
 
+    /// The named pipes of a tenant that somebody listens to.
     pub fn listened(&self, tenant: TenantId, after: Option<&PipeName>, count_max: usize) -> Vec<(PipeName, u64)> {
+        let mut found = self.each_heard(|pipe, listeners| match pipe {
+            Pipe::Named(of, name) if *of == tenant && after.is_none_or(|after| name > after) => {
+                Some((name.clone(), listeners))
+            }
+            _ => None,
+        });
+        found.sort_unstable();
+        found.truncate(count_max);
+        found
+    }
+
+    /// The users of a tenant whose logs somebody listens to, in no order.
+    pub fn logs(&self, tenant: TenantId, after: Option<UserId>) -> Vec<UserId> {
+        self.each_heard(|pipe, _| match pipe {
+            Pipe::Log(of, user) if *of == tenant && Some(*user) > after => Some(*user),
+            _ => None,
+        })
+    }
+
+    fn each_heard<T>(&self, wanted: impl Fn(&Pipe, u64) -> Option<T>) -> Vec<T> {
         let mut found = Vec::new();
         for number in 0..STRIPES {
             let stripe = self.stripe(number);
-            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match pipe {
-                Pipe::Named(of, name) if *of == tenant && after.is_none_or(|after| name > after) => {
-                    let listeners = live.listeners.count();
-                    (listeners > 0).then(|| (name.clone(), listeners))
-                }
-                _ => None,
+            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners.count() {
+                0 => None,
+                listeners => wanted(pipe, listeners),
             }));
         }
-        found.sort_unstable();
-        found.truncate(count_max);
         found
     }
 }
@@ -255,7 +272,7 @@ impl Locked<'_> {
         if !stripe.pipes.contains_key(pipe) {
             stripe.sweep(now);
         }
-        let recall = || LivePipe::new(self.live.recall(pipe), now);
+        let recall = || Box::new(LivePipe::new(self.live.recall(pipe), now));
         let live = stripe.pipes.entry(pipe.clone()).or_insert_with(recall);
         live.used_at = now;
         live

@@ -42,6 +42,13 @@ pub fn key_behind_named(tenant: TenantId) -> Vec<u8> {
     key
 }
 
+/// The first key behind a user's log, or without a user the first that a log can have.
+pub fn key_behind_log(tenant: TenantId, user: Option<UserId>) -> Vec<u8> {
+    let mut key = key_behind_named(tenant);
+    key.extend_from_slice(&user.map_or(0, |user| user.number() + 1).to_be_bytes());
+    key
+}
+
 pub fn pipe_of(key: &[u8]) -> Result<Pipe, StoreError> {
     parse_key(key).ok_or_else(|| StoreError::Damaged(format!("{key:02x?} is no key of a pipe")))
 }

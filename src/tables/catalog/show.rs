@@ -9,6 +9,9 @@ use super::schema::text;
 use super::{Listing, database_of, empty, lists, schema, status, variables};
 use crate::cometql::{Identifier, Show, ShowSubject};
 
+/// What SHOW PROCESSLIST without FULL shows of a statement, in characters.
+const PROCESS_CHARACTERS_MAX: usize = 100;
+
 pub(super) fn listing(domain: &Domain, show: &Show, context: &Context) -> Result<Listing, SqlError> {
     let session = &context.session;
     Ok(match &show.subject {
@@ -23,8 +26,8 @@ pub(super) fn listing(domain: &Domain, show: &Show, context: &Context) -> Result
         ShowSubject::CreateTable(table) => schema::create_table(source::described(table, session)?),
         ShowSubject::CreateDatabase(name) => schema::create_database(&shown_database(Some(name), context)?.0),
         ShowSubject::Variables => variables::listing(context),
-        ShowSubject::Status(scope) => status::listing(domain, *scope)?,
-        ShowSubject::Processlist { full: _ } => processlist(context),
+        ShowSubject::Status(scope) => status::listing(domain, session, *scope)?,
+        ShowSubject::Processlist { full } => processlist(domain, *full, context),
         ShowSubject::Warnings => lists::warnings("warnings"),
         ShowSubject::Errors => lists::warnings("errors"),
         ShowSubject::Collation => lists::collations(),
@@ -46,18 +49,23 @@ fn shown_database(name: Option<&Identifier>, context: &Context) -> Result<(Strin
     }
 }
 
-/// The connection that asks, which is the one this room knows.
-fn processlist(context: &Context) -> Listing {
-    let session = &context.session;
-    let row = vec![
-        Value::Unsigned(u64::from(session.connection_id)),
-        text(&session.user),
-        text(&session.host),
-        session.database.as_deref().map_or(Value::Null, text),
-        text("Query"),
-        Value::Integer(0),
-        text("executing"),
-        text("SHOW PROCESSLIST"),
-    ];
-    lists::processlist(vec![row])
+/// The SQL clients that this login may see. Browsers are not among them: `users_in_pipes` has those.
+fn processlist(domain: &Domain, full: bool, context: &Context) -> Listing {
+    let characters_max = if full { usize::MAX } else { PROCESS_CHARACTERS_MAX };
+    let rows = domain.node.clients().seen_by(context.session.login).into_iter().map(|client| {
+        let doing = client.doing();
+        let seconds = context.now.seconds().saturating_sub(doing.since.seconds());
+        let info = doing.text.map(|text| Value::Text(text.chars().take(characters_max).collect()));
+        vec![
+            Value::Unsigned(u64::from(client.id)),
+            text(&client.user),
+            text(&client.host),
+            doing.database.as_deref().map_or(Value::Null, text),
+            text(doing.command),
+            Value::Integer(i64::try_from(seconds).unwrap_or(i64::MAX)),
+            text(if info.is_some() { "executing" } else { "" }),
+            info.unwrap_or(Value::Null),
+        ]
+    });
+    lists::processlist(rows.collect())
 }

@@ -2,16 +2,17 @@
 
 use std::fs;
 
+use super::super::session::Session;
 use super::super::table::{Domain, Row};
 use super::super::{SqlError, Value};
 use super::Listing;
 use super::schema::{text, texts};
 use crate::cometql::StatusScope;
 
-pub(super) fn listing(domain: &Domain, scope: StatusScope) -> Result<Listing, SqlError> {
+pub(super) fn listing(domain: &Domain, client: &Session, scope: StatusScope) -> Result<Listing, SqlError> {
     let rows = match scope {
-        StatusScope::Session => session(domain),
-        StatusScope::Global => global(domain),
+        StatusScope::Session => session(domain, client),
+        StatusScope::Global => global(domain, client),
         StatusScope::Filesystem => return Err(no_figures("the file system")),
         StatusScope::Ram => memory()?,
         StatusScope::Average => load_average()?,
@@ -24,21 +25,21 @@ fn row(name: &str, value: &dyn std::fmt::Display) -> Row {
     vec![text(name), Value::Text(value.to_string())]
 }
 
-fn session(domain: &Domain) -> Vec<Row> {
+fn session(domain: &Domain, client: &Session) -> Vec<Row> {
     let status = domain.node.status();
     let mut rows = vec![
         row("flag", &"session"),
         row("id", &domain.tenant),
         row("user_online", &status.browsers_connected()),
-        row("server_online", &status.sql_clients_connected()),
+        row("server_online", &domain.node.clients().seen_by(domain.tenant).len()),
         row("messages", &status.messages_published()),
     ];
-    rows.extend(for_mysql_clients(domain));
+    rows.extend(for_mysql_clients(domain, client));
     rows
 }
 
 /// The figures the server does not count are 0, so that what reads this list by name finds every name.
-fn global(domain: &Domain) -> Vec<Row> {
+fn global(domain: &Domain, client: &Session) -> Vec<Row> {
     let status = domain.node.status();
     let uptime = status.uptime_seconds();
     let mut rows = vec![
@@ -65,18 +66,20 @@ fn global(domain: &Domain) -> Vec<Row> {
     rows.push(row("network_events", &"0.000000"));
     rows.push(row("messages_published", &status.messages_published()));
     rows.push(row("browsers_too_slow", &status.browsers_too_slow()));
-    rows.extend(for_mysql_clients(domain));
+    rows.extend(for_mysql_clients(domain, client));
     rows
 }
 
-fn for_mysql_clients(domain: &Domain) -> Vec<Row> {
+fn for_mysql_clients(domain: &Domain, client: &Session) -> Vec<Row> {
     let status = domain.node.status();
+    let (version, cipher) =
+        client.encryption.as_ref().map_or(("", ""), |encryption| (&encryption.version, &encryption.cipher));
     vec![
         row("Uptime", &status.uptime_seconds()),
         row("Threads_connected", &status.sql_clients_connected()),
         row("Questions", &status.statements()),
-        row("Ssl_cipher", &""),
-        row("Ssl_version", &""),
+        row("Ssl_cipher", &cipher),
+        row("Ssl_version", &version),
     ]
 }
 

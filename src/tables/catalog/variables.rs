@@ -2,14 +2,16 @@
 
 use super::super::expression::Context;
 use super::super::keys::KEYS_MAX;
-use super::super::session::{CometStrings, Session};
+use super::super::session::Session;
 use super::super::shape::COLUMNS_MAX;
 use super::super::sort::SORT_BYTES_MAX;
 use super::super::table::ROWS_MAX;
 use super::super::value::{fitted, number_of, text_of};
 use super::super::{ColumnKind, SqlError, Value};
 use super::{Heading, Listing};
-use crate::pipe::{HISTORY_LENGTH_MAX, NAME_BYTES_MAX};
+use crate::cometql::Dialect;
+use crate::node::CometStrings;
+use crate::pipe::{HISTORY_LENGTH_MAX, LOG_TTL_SECONDS, NAME_BYTES_MAX};
 use crate::status::SERVER_VERSION;
 
 struct Variable {
@@ -41,7 +43,7 @@ const fn settable(name: &'static str, value: Given) -> Variable {
 use Given::{Large, Live, Null, Number, Switch, Text};
 
 /// By name. The values are those of a MySQL 8 whose clients need nothing of it.
-static VARIABLES: [Variable; 96] = [
+static VARIABLES: [Variable; 98] = [
     settable("auto_increment_increment", Number(1)),
     settable("auto_increment_offset", Number(1)),
     fixed("autocommit", Live(ColumnKind::Integer, |context| Value::Integer(i64::from(context.session.autocommit)))),
@@ -61,12 +63,13 @@ static VARIABLES: [Variable; 96] = [
     fixed("columns_max", Number(COLUMNS_MAX as i64)),
     fixed(
         "comet_strings",
-        Live(ColumnKind::ShortText, |context| Value::Text(comet_strings(&context.session).to_owned())),
+        Live(ColumnKind::ShortText, |context| Value::Text(context.session.comet_strings.name().to_owned())),
     ),
     fixed("datadir", Text("")),
     settable("default_storage_engine", Text("InnoDB")),
     settable("default_tmp_storage_engine", Text("InnoDB")),
     fixed("disabled_storage_engines", Text("")),
+    fixed("event_bytes_max", Number(NAME_BYTES_MAX as i64)),
     fixed("event_scheduler", Text("OFF")),
     settable("explicit_defaults_for_timestamp", Switch(true)),
     settable("foreign_key_checks", Switch(true)),
@@ -81,7 +84,7 @@ static VARIABLES: [Variable; 96] = [
     fixed("init_connect", Text("")),
     fixed("innodb_version", Text(SERVER_VERSION)),
     settable("innodb_lock_wait_timeout", Number(50)),
-    settable("interactive_timeout", Number(28_800)),
+    settable("interactive_timeout", Live(ColumnKind::Integer, |context| limit(context.idle_seconds_max))),
     fixed("key_values_max", Number(KEYS_MAX as i64)),
     settable("lc_messages", Text("en_US")),
     settable("lc_time_names", Text("en_US")),
@@ -91,16 +94,11 @@ static VARIABLES: [Variable; 96] = [
     fixed("log_bin", Switch(false)),
     fixed("lower_case_file_system", Switch(false)),
     fixed("lower_case_table_names", Number(0)),
-    fixed("max_allowed_packet", Number(16_777_216)),
+    fixed("max_allowed_packet", Live(ColumnKind::Integer, |context| limit(context.packet_bytes_max as u64))),
     settable("max_execution_time", Number(0)),
     settable("max_join_size", Large(u64::MAX)),
     settable("max_user_connections", Number(0)),
-    fixed(
-        "message_bytes_max",
-        Live(ColumnKind::Integer, |context| {
-            Value::Integer(i64::try_from(context.message_bytes_max).unwrap_or(i64::MAX))
-        }),
-    ),
+    fixed("message_bytes_max", Live(ColumnKind::Integer, |context| limit(context.message_bytes_max as u64))),
     fixed("net_buffer_length", Number(16_384)),
     settable("net_read_timeout", Number(30)),
     settable("net_write_timeout", Number(60)),
@@ -142,18 +140,23 @@ static VARIABLES: [Variable; 96] = [
     settable("tx_isolation", Text("REPEATABLE-READ")),
     settable("tx_read_only", Switch(false)),
     settable("unique_checks", Switch(true)),
+    fixed("users_messages_seconds_max", Number(LOG_TTL_SECONDS as i64)),
     fixed("version", Text(SERVER_VERSION)),
     fixed("version_comment", Text("cometql: a push server that any MySQL driver can publish through")),
     fixed("version_compile_machine", Text(std::env::consts::ARCH)),
     fixed("version_compile_os", Text(std::env::consts::OS)),
     fixed("version_compile_zlib", Text("")),
-    settable("wait_timeout", Number(28_800)),
+    settable("wait_timeout", Live(ColumnKind::Integer, |context| limit(context.idle_seconds_max))),
     settable("warning_count", Number(0)),
 ];
 
 /// `@@name`; a name that is not known is an empty text, because clients ask for many and miss none.
 pub(in super::super) fn value(name: &str, context: &Context) -> Value {
-    find(name).map_or_else(|| Value::Text(String::new()), |variable| variable.value(context))
+    let limit = || limits(&context.session).find(|(limit, _)| limit.eq_ignore_ascii_case(name));
+    match find(name) {
+        Some(variable) => variable.value(context),
+        None => Value::Text(limit().map(|(_, number)| number.to_string()).unwrap_or_default()),
+    }
 }
 
 pub(in super::super) fn kind(name: &str) -> ColumnKind {
@@ -174,10 +177,14 @@ pub(super) fn set(session: &mut Session, name: &str, value: Option<Value>) -> Re
                 session.in_transaction = false;
             }
         }
-        "comet_strings" => session.comet_strings = comet_strings_of(value.as_ref())?,
+        "comet_strings" => session.comet_strings = comet_strings_of(session, value.as_ref())?,
         "sql_mode" => {
             let modes = value.as_ref().and_then(text_of).unwrap_or_default();
-            session.backslash_escapes = !modes.to_ascii_uppercase().contains("NO_BACKSLASH_ESCAPES");
+            let has = |mode: &str| modes.split(',').any(|set| set.trim().eq_ignore_ascii_case(mode));
+            session.dialect = Dialect {
+                backslash_escapes: !has("NO_BACKSLASH_ESCAPES"),
+                ansi_quotes: has("ANSI_QUOTES") || has("ANSI"),
+            };
         }
         _ => {}
     }
@@ -198,16 +205,24 @@ pub(super) fn listing(context: &Context) -> Listing {
             (Live(..), value) if variable.name == "autocommit" => on_or_off(number_of(&value) == Some(1.0)),
             (_, value) => Value::Text(text_of(&value).unwrap_or_default()),
         };
-        vec![Value::Text(variable.name.to_owned()), value]
+        (variable.name, value)
     });
+    let limits = limits(&context.session).map(|(name, number)| (name, Value::Text(number.to_string())));
+    let mut rows: Vec<(&str, Value)> = rows.chain(limits).collect();
+    rows.sort_by_key(|(name, _)| *name);
     Listing {
         name: "variables",
         headings: vec![
             Heading::listed("Variable_name", ColumnKind::ShortText),
             Heading::listed("Value", ColumnKind::ShortText),
         ],
-        rows: rows.collect(),
+        rows: rows.into_iter().map(|(name, value)| vec![Value::Text(name.to_owned()), value]).collect(),
     }
+}
+
+/// What the operator has set and the table does not have.
+fn limits(session: &Session) -> impl Iterator<Item = (&'static str, u64)> {
+    session.limits.iter().copied().filter(|(name, _)| find(name).is_none())
 }
 
 fn find(name: &str) -> Option<&'static Variable> {
@@ -230,6 +245,10 @@ impl Variable {
     }
 }
 
+fn limit(limit: u64) -> Value {
+    Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
 fn on_or_off(on: bool) -> Value {
     Value::Text(if on { "ON" } else { "OFF" }.to_owned())
 }
@@ -241,21 +260,14 @@ fn is_on(value: &Value) -> bool {
     }
 }
 
-fn comet_strings(session: &Session) -> &'static str {
-    match session.comet_strings {
-        CometStrings::Auto => "auto",
-        CometStrings::Mysql => "mysql",
-    }
-}
-
-fn comet_strings_of(value: Option<&Value>) -> Result<CometStrings, SqlError> {
-    match value.map(|value| text_of(value).unwrap_or_default().to_ascii_lowercase()).as_deref() {
-        None | Some("auto") => Ok(CometStrings::Auto),
-        Some("mysql") => Ok(CometStrings::Mysql),
-        Some(other) => Err(SqlError::new(
+fn comet_strings_of(session: &Session, value: Option<&Value>) -> Result<CometStrings, SqlError> {
+    let Some(value) = value else { return Ok(session.comet_strings_by_default) };
+    let name = text_of(value).unwrap_or_default();
+    CometStrings::named(&name).ok_or_else(|| {
+        SqlError::new(
             1231,
             "42000",
-            format!("Variable 'comet_strings' can't be set to the value of '{other}': it is 'auto' or 'mysql'"),
-        )),
-    }
+            format!("Variable 'comet_strings' can't be set to the value of '{name}': it is 'auto' or 'mysql'"),
+        )
+    })
 }

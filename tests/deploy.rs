@@ -1,0 +1,119 @@
+//! What is in `deploy/` works: each file is read by the program it is for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "world/clients.rs"]
+mod clients;
+#[path = "world/node.rs"]
+mod node;
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use node::Node;
+
+/// Far longer than a proxy takes to start and to look after its servers.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The text with each of these replaced, all of which are there.
+fn with(text: &str, replaced: &[(&str, &str)]) -> String {
+    replaced.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is gone from the file");
+        text.replace(from, to)
+    })
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn haproxy_finds_the_node_healthy_and_passes_clients_on() {
+    let node = Node::in_memory();
+    let home = node.home.path();
+    let at = |name: &str| home.join(name).display().to_string();
+    let (sql, browsers) = (node.sql.to_string(), node.browsers.to_string());
+    let config = with(
+        include_str!("../deploy/haproxy.cfg"),
+        &[
+            ("127.0.0.1:3306", &at("sql.sock")),
+            (":443 ssl crt /etc/ssl/push.example.org/both.pem", &at("web.sock")),
+            ("127.0.0.1:3307", &sql),
+            ("127.0.0.1:8087", &browsers),
+            ("global\n", &format!("global\n    stats socket {}\n", at("stats.sock"))),
+            ("maxconn 200000", "maxconn 100"),
+        ],
+    );
+    std::fs::write(home.join("haproxy.cfg"), config).unwrap();
+    let mut haproxy = Command::new("haproxy");
+    haproxy.args(["-db", "-f", "haproxy.cfg"]).env("PATH", path()).current_dir(home);
+    let _haproxy = Running(haproxy.spawn().expect("haproxy is installed; tests/run does it"));
+    until_checked(&home.join("stats.sock"), "cometql_sql");
+    until_checked(&home.join("stats.sock"), "cometql_browsers");
+    let socket = format!("--socket={}", at("sql.sock"));
+    let client = ["mariadb", &socket, "-u", "root", &format!("-p{}", node.password), "-N", "-e", "SELECT USER()"];
+    assert_eq!(clients::run(&client, &[], home).trim(), "root@127.0.0.1");
+}
+
+/// Waits until a health check has passed on the level of the protocol.
+fn until_checked(stats: &Path, proxy: &str) {
+    let began = Instant::now();
+    let mut seen = String::new();
+    while began.elapsed() < DEADLINE {
+        if let Ok(mut socket) = UnixStream::connect(stats) {
+            seen.clear();
+            socket.write_all(b"show stat\n").unwrap();
+            socket.read_to_string(&mut seen).unwrap();
+            if seen.lines().any(|line| line.starts_with(&format!("{proxy},node1,")) && line.contains(",L7OK,")) {
+                return;
+            }
+        }
+        std::thread::yield_now();
+    }
+    panic!("{proxy} is not found healthy: {seen}");
+}
+
+#[test]
+fn nginx_reads_its_configuration() {
+    let home = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["push.example.org".to_owned()]).unwrap();
+    std::fs::write(home.path().join("fullchain.pem"), made.cert.pem()).unwrap();
+    std::fs::write(home.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let here = home.path().display().to_string();
+    let site = with(include_str!("../deploy/nginx.conf"), &[("/etc/ssl/push.example.org", &here)]);
+    std::fs::write(home.path().join("site.conf"), site).unwrap();
+    let main = format!("pid {here}/pid; error_log stderr; events {{}} http {{ include {here}/site.conf; }}");
+    std::fs::write(home.path().join("nginx.conf"), main).unwrap();
+    let read =
+        Command::new("nginx").args(["-t", "-c"]).arg(home.path().join("nginx.conf")).env("PATH", path()).output();
+    let read = read.expect("nginx is installed; tests/run does it");
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+}
+
+#[test]
+fn systemd_reads_its_unit() {
+    let home = tempfile::tempdir().unwrap();
+    let unit = home.path().join("cometql.service");
+    let binary = env!("CARGO_BIN_EXE_cometql");
+    std::fs::write(
+        &unit,
+        with(include_str!("../deploy/cometql.service"), &[("/usr/local/bin/cometql ", &format!("{binary} "))]),
+    )
+    .unwrap();
+    let read = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
+    let read = read.expect("systemd-analyze is installed; tests/run does it");
+    let said = String::from_utf8_lossy(&read.stderr);
+    assert!(read.status.success() && !said.contains("cometql.service"), "{said}");
+}
+
+/// Debian keeps servers where only root looks.
+fn path() -> String {
+    format!("{}:/usr/sbin:/usr/local/sbin", std::env::var("PATH").unwrap_or_default())
+}
