@@ -103,7 +103,7 @@ fn answered(sql: &mut std::net::TcpStream) {
 
 fn stalled(node: &Node) -> Vec<Browser> {
     let connect = |number: usize| {
-        let version = if number % 2 == 0 { "4.08" } else { "5.0" };
+        let version = if number.is_multiple_of(2) { "4.08" } else { "5.0" };
         let target = format!("/ws/sesion=&myid=0&devid=0&v={version}&uuid=u&api=js");
         let (mut browser, _) = Browser::upgrade(node.browsers, &target);
         browser.frame();

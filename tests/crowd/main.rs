@@ -71,7 +71,7 @@ impl Judge {
 
 #[test]
 fn a_crowd_that_comes_and_goes_at_random_leaves_exact_counts_and_no_memory() {
-    let (members, steps) = if is_long() { (10_000, 400_000) } else { (1_000, 4_000) };
+    let (members, steps) = if is_long() { (10_000, 80_000) } else { (1_000, 4_000) };
     let node = start();
     let mut random = Random::new("crowd");
     let mut crowd = Crowd::new(&node, members);
