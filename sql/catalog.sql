@@ -180,18 +180,29 @@ SELECT 1 FROM mysql.user LIMIT 1;
 -- ERROR 1146 (42S02): Table 'mysql.user' doesn't exist
 SELECT * FROM other.pipes;
 -- ERROR 1049 (42000): Unknown database 'other': the database is `CometQL_v1`
-# The clients that are logged in: root sees all of them, the others those of their tenant. KILL ends one, KILL QUERY what
-# it runs.
+# The clients that are logged in, and behind them browsers' connections with the pipes they have subscribed to and the
+# seconds since something was heard from them. Root sees all, the others those of their tenant. KILL ends one, KILL
+# QUERY what a client runs.
 SHOW FULL PROCESSLIST;
 -- Id | User | Host | db | Command | Time | State | Info
 -- 7 | root | localhost | CometQL_v1 | Query | 0 | executing | SHOW FULL PROCESSLIST
--- 1 row
+-- 4294967297 | anonymous | 192.0.2.7 | db_5 | Browser | 60 | 0 pipes | Mozilla/5.0 (X11)
+-- 4294967298 | 3 | 192.0.2.7 | CometQL_v1 | Browser | 60 | 1 pipe | Mozilla/5.0 (X11)
+-- 3 rows
 KILL 12;
 -- ERROR 1094 (HY000): Unknown thread id: 12
 KILL QUERY CONNECTION_ID();
 -- OK
 KILL NULL;
 -- ERROR 1094 (HY000): Unknown thread id: NULL
+KILL 4294967297;
+-- OK
+KILL QUERY 4294967297;
+-- ERROR 1094 (HY000): Unknown thread id: 4294967297
+KILL 4294967299;
+-- ERROR 1094 (HY000): Unknown thread id: 4294967299
+KILL 18446744073709551615;
+-- ERROR 1094 (HY000): Unknown thread id: 18446744073709551615
 
 # Variables, status and short lists.
 SHOW VARIABLES LIKE 'lower_case_table_names';
@@ -205,6 +216,7 @@ SHOW SESSION VARIABLES LIKE 'SQL_mode';
 SHOW VARIABLES WHERE Variable_name = 'autocommit' OR Variable_name LIKE '%\_max';
 -- Variable_name | Value
 -- autocommit | ON
+-- browsers_listed_max | 10000
 -- columns_max | 4096
 -- event_bytes_max | 64
 -- history_length_max | 1000
@@ -214,7 +226,7 @@ SHOW VARIABLES WHERE Variable_name = 'autocommit' OR Variable_name LIKE '%\_max'
 -- rows_max | 100000
 -- sort_bytes_max | 67108864
 -- users_messages_seconds_max | 604800
--- 10 rows
+-- 11 rows
 show status;
 -- Variable_name | Value
 -- flag | session
@@ -242,7 +254,9 @@ SHOW WARNINGS;
 SHOW PROCESSLIST;
 -- Id | User | Host | db | Command | Time | State | Info
 -- 7 | root | localhost | CometQL_v1 | Query | 0 | executing | SHOW PROCESSLIST
--- 1 row
+-- 4294967297 | anonymous | 192.0.2.7 | db_5 | Browser | 60 | 0 pipes | Mozilla/5.0 (X11)
+-- 4294967298 | 3 | 192.0.2.7 | CometQL_v1 | Browser | 60 | 1 pipe | Mozilla/5.0 (X11)
+-- 3 rows
 SHOW GRANTS;
 -- Grants for root@%
 -- GRANT SELECT, INSERT, UPDATE, DELETE ON `CometQL_v1`.* TO `root`@`%`
@@ -310,6 +324,14 @@ SELECT CONSTRAINT_NAME, COLUMN_NAME AS c FROM information_schema.KEY_COLUMN_USAG
 SELECT COUNT(*) FROM information_schema.ROUTINES;
 -- COUNT(*)
 -- 0
+-- 1 row
+SELECT ID, user, STATE, INFO FROM information_schema.processlist WHERE COMMAND = 'browser' AND db = 'CometQL_v1';
+-- ID | user | STATE | INFO
+-- 4294967298 | 3 | 1 pipe | Mozilla/5.0 (X11)
+-- 1 row
+SELECT COUNT(*) FROM INFORMATION_SCHEMA.PROCESSLIST;
+-- COUNT(*)
+-- 3
 -- 1 row
 INSERT INTO information_schema.TABLES (TABLE_NAME) VALUES ('x');
 -- ERROR 1044 (42000): Access denied to database 'information_schema': `TABLES` can only be read

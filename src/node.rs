@@ -3,6 +3,7 @@
 
 mod browsers;
 mod clients;
+mod connections;
 mod origins;
 mod records;
 
@@ -20,6 +21,7 @@ use crate::user::{About, TenantId, UserId};
 
 pub use self::browsers::{Answer, Ask, Visitor};
 pub use self::clients::{Client, ClientEntry, Clients, End, shortened};
+pub use self::connections::{Connected, ConnectedPage, ConnectedSince};
 pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
@@ -111,14 +113,20 @@ impl std::fmt::Debug for Tenant {
     }
 }
 
-/// What a node wants of its shards. Neither waits.
+/// What a node wants of its shards. None of it waits; who asks may be gone when the answer is there.
 pub trait Shard: Send + Sync {
     /// Closes every connection of the user.
     fn kick(&self, tenant: TenantId, user: UserId);
 
     /// Answers who of this shard subscribes to the pipe: at most `count_max`, in the order of their slots, behind
-    /// the slot `after`. Who asks may be gone when the answer is there.
+    /// the slot `after`.
     fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>);
+
+    /// Answers some of the connections of this shard that a login of `tenant` may see, behind the slot `after`.
+    fn connected(&self, tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage>);
+
+    /// Closes the connection with this serial number, and answers whether a login of `tenant` may see it.
+    fn disconnect(&self, tenant: TenantId, serial: u32, reply: oneshot::Sender<bool>);
 }
 
 /// One connection that subscribes to a pipe.

@@ -146,8 +146,17 @@ impl Session {
         self.is_of_generation_five
     }
 
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
     pub fn user(&self) -> Option<UserId> {
         self.user
+    }
+
+    /// How many pipes it has subscribed to.
+    pub fn subscription_count(&self) -> usize {
+        self.subscriptions.len()
     }
 
     pub fn about(&self) -> &About {

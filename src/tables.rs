@@ -145,7 +145,7 @@ impl Caller {
             }
             Statement::Use(name) => self.use_database(&name.text).map(|()| Reply::Done(Done::default())),
             Statement::Transaction(_) | Statement::Nothing => Ok(Reply::Done(Done::default())),
-            Statement::Kill(kill) => self.kill(kill, &context).map(|()| Reply::Done(Done::default())),
+            Statement::Kill(kill) => self.kill(kill, context).await.map(|()| Reply::Done(Done::default())),
         }
     }
 
@@ -222,16 +222,26 @@ impl Caller {
         &self.client
     }
 
-    fn kill(&self, kill: &Kill, context: &Context) -> Result<(), SqlError> {
-        let evaluator = Evaluator { context, scope: &Scope::nothing(), row: &[] };
+    async fn kill(&self, kill: &Kill, context: Context) -> Result<(), SqlError> {
+        let evaluator = Evaluator { context: &context, scope: &Scope::nothing(), row: &[] };
         let id = evaluator.value(&kill.id).ok().as_ref().and_then(value::text_of);
-        let end = if kill.query_only { End::Statement } else { End::Connection };
-        let number = id.as_ref().and_then(|id| id.parse().ok());
-        if number.is_some_and(|id| self.domain.node.clients().end(id, self.login.tenant, end)) {
+        if let Some(number) = id.as_ref().and_then(|id| id.parse().ok())
+            && self.has_ended(number, kill.query_only).await
+        {
             return Ok(());
         }
         let id = id.unwrap_or_else(|| if matches!(kill.id, Expression::Null(_)) { "NULL" } else { "?" }.to_owned());
         Err(SqlError::new(1094, "HY000", format!("Unknown thread id: {id}")))
+    }
+
+    /// Ends a SQL client or its statement, or a browser's connection, which runs no statement. Answers whether this
+    /// login may see it.
+    async fn has_ended(&self, number: u64, query_only: bool) -> bool {
+        let (node, tenant) = (&self.domain.node, self.login.tenant);
+        match u32::try_from(number) {
+            Ok(id) => node.clients().end(id, tenant, if query_only { End::Statement } else { End::Connection }),
+            Err(_) => !query_only && node.disconnect(tenant, number).await,
+        }
     }
 
     /// From now on statements are about the tenant with this number, which only `root` may choose. Answers whom they

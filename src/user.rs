@@ -23,6 +23,11 @@ impl TenantId {
         let number = text.parse::<u32>().ok()?;
         (number < TenantId::COUNT_MAX).then_some(TenantId(number))
     }
+
+    /// Whether a login of this tenant may see what is another's: `root` sees all, the others their own.
+    pub fn sees(self, other: TenantId) -> bool {
+        self == TenantId::ROOT || self == other
+    }
 }
 
 impl fmt::Display for TenantId {

@@ -33,7 +33,7 @@ use cometql::status::Status;
 use cometql::store::{Ear, Store, embedded};
 use cometql::tables::{Caller, Login, Reply, Rows, Value};
 use cometql::user::{TenantId, UserId};
-use shard::{StillShard, present};
+use shard::{StillShard, connected, present};
 
 /// Far longer than anything here takes.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -136,7 +136,7 @@ async fn hold(conversation: &str, directory: Option<&tempfile::TempDir>) -> Stri
 }
 
 /// A node on which two connections listen to `web_chat`, one of them of user 3, and one to `news`. User 4 was here
-/// before.
+/// before. In SHOW PROCESSLIST are two browsers, one of them of tenant 5.
 async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let ear = Ear::new(1_024 * 1_024, Box::new(|| {}));
@@ -156,7 +156,9 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
     store.listen(&Pipe::Log(TenantId::ROOT, three), EarId(0)).await.unwrap();
     store.set_record(TenantId::ROOT, &Record::Seen(four), Some("1699999000".to_owned())).await.unwrap();
     let config = Config { message_bytes_max: 1_024, idle_seconds_max: 7_200, ..Config::with_password("secret") };
-    Node::new(store, clock, vec![Arc::new(StillShard::with(here))], config, Arc::new(Status::new()))
+    let mut shard = StillShard::with(here);
+    shard.connected = vec![connected(0, TenantId(5), None), connected(1, TenantId::ROOT, Some(three))];
+    Node::new(store, clock, vec![Arc::new(shard)], config, Arc::new(Status::new()))
 }
 
 async fn answer(caller: &mut Caller, text: &str) -> Vec<String> {

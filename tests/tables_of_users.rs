@@ -19,7 +19,7 @@ use cometql::tables::{Caller, Reply, Value};
 use cometql::user::{Credentials, TenantId, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use shard::{StillShard, present};
+use shard::{StillShard, connected, present};
 use world::{World, code, rows, run, text, world, world_with};
 
 fn user(number: u64) -> UserId {
@@ -196,4 +196,23 @@ async fn everybody_in_a_crowded_pipe_is_listed_once() {
     let named = rows(&mut caller, "SELECT user_id FROM users_in_pipes WHERE name = 'chat'", &[]).await;
     assert_eq!(named, (1..=2_100).map(|id| vec![number(id)]).collect::<Vec<_>>());
     assert_eq!(rows(&mut caller, "SELECT user_id FROM users_in_pipes", &[]).await, named);
+}
+
+#[tokio::test]
+async fn of_a_crowd_of_browsers_the_first_ten_thousand_of_the_own_tenant_are_in_the_processlist() {
+    // Every other one is somebody else's.
+    let mut shard = StillShard::default();
+    shard.connected = (0..20_050).map(|slot| connected(slot, TenantId(5 + slot % 2), None)).collect();
+    let world = world_with(shard).await;
+    let mut caller = world.caller("5", None).unwrap();
+    let processes = rows(&mut caller, "SHOW PROCESSLIST", &[]).await;
+    assert_eq!((processes.len(), &processes[0][4], &processes[0][5]), (10_001, &text("Sleep"), &number(0)));
+    assert!(processes[1..].iter().all(|row| row[3] == text("db_5") && row[4] == text("Browser")));
+    let last = &processes[10_000];
+    assert_eq!((&last[0], &last[6]), (&Value::Unsigned((1 << 32) + 19_999), &text("19998 pipes")));
+    let view = rows(&mut caller, "SELECT * FROM information_schema.PROCESSLIST", &[]).await;
+    assert_eq!(view, processes);
+    for (number, code_of_kill) in [((1_u64 << 32) + 1, 0), ((1 << 32) + 2, 1094), ((2 << 32) + 1, 1094)] {
+        assert_eq!(code(&mut caller, &format!("KILL {number}"), &[]).await, code_of_kill, "{number}");
+    }
 }

@@ -81,12 +81,12 @@ impl Clients {
 
     /// Those whom a login of `tenant` may see, by number: `root` all, the others their own.
     pub fn seen_by(&self, tenant: TenantId) -> Vec<Arc<Client>> {
-        self.by_id().values().filter(|client| client.is_seen_by(tenant)).cloned().collect()
+        self.by_id().values().filter(|client| tenant.sees(client.tenant)).cloned().collect()
     }
 
     /// Ends a client, or its statement, for a login of `tenant`. Answers whether there is one that it may see.
     pub fn end(&self, id: u32, tenant: TenantId, end: End) -> bool {
-        let client = self.by_id().get(&id).filter(|client| client.is_seen_by(tenant)).cloned();
+        let client = self.by_id().get(&id).filter(|client| tenant.sees(client.tenant)).cloned();
         if let Some(client) = &client {
             client.end.send_if_modified(|before| {
                 let is_more = *before != End::Connection && *before != end;
@@ -105,10 +105,6 @@ impl Clients {
 }
 
 impl Client {
-    fn is_seen_by(&self, tenant: TenantId) -> bool {
-        tenant == TenantId::ROOT || tenant == self.tenant
-    }
-
     pub fn doing(&self) -> Doing {
         self.now_doing().clone()
     }

@@ -8,12 +8,13 @@ use super::source::{DATABASE, Database, database_named};
 use super::table::{Domain, Heading, Row};
 use super::value::like;
 use super::{Caller, Column, Rows, SqlError, Value};
-use crate::cometql::{Assignment, Expression, Show};
+use crate::cometql::{Assignment, Expression, Show, ShowSubject};
 use crate::user::TenantId;
 
 mod empty;
 pub(super) mod information_schema;
 mod lists;
+pub(super) mod processes;
 mod schema;
 mod show;
 mod status;
@@ -30,7 +31,10 @@ pub(super) struct Listing {
 }
 
 pub(super) async fn show(domain: &Domain, show: &Show, mut context: Context) -> Result<Rows, SqlError> {
-    let listing = show::listing(domain, show, &context)?;
+    let mut listing = show::listing(domain, show, &context)?;
+    if let ShowSubject::Processlist { full } = show.subject {
+        listing.rows = processes::all(domain, full, &context).await?;
+    }
     answer_subqueries(domain, show.condition.iter(), &mut context).await?;
     listing.rows(show.like.as_deref(), show.condition.as_ref(), &context)
 }

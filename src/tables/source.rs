@@ -80,7 +80,7 @@ impl<'s> Source<'s> {
         match self {
             Source::Nothing => Box::new(Listed(Some(vec![Vec::new()]))),
             Source::Table(table) => table.scan(domain, keys),
-            Source::View(view) => Box::new(Listed(Some(view.rows()))),
+            Source::View(view) => view.scan(domain, context),
             Source::Derived(derived) => derived.scan(domain, context),
         }
     }

@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
 use super::shard::Shard;
-use crate::node::{self, Answer, Ask, Ear, News, Node, Present};
+use crate::node::{self, Answer, Ask, ConnectedPage, Ear, News, Node, Present};
 use crate::pipe::{ConnectionId, Pipe};
 use crate::user::{TenantId, UserId};
 
@@ -37,6 +37,8 @@ pub enum Mail {
     Answer(ConnectionId, Answer),
     Kick(TenantId, UserId),
     Census { pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>> },
+    Connected { tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage> },
+    Disconnect { tenant: TenantId, serial: u32, reply: oneshot::Sender<bool> },
     Stop,
 }
 
@@ -70,6 +72,14 @@ impl node::Shard for Mailbox {
 
     fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>) {
         self.post(Mail::Census { pipe, after, count_max, reply });
+    }
+
+    fn connected(&self, tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage>) {
+        self.post(Mail::Connected { tenant, after, reply });
+    }
+
+    fn disconnect(&self, tenant: TenantId, serial: u32, reply: oneshot::Sender<bool>) {
+        self.post(Mail::Disconnect { tenant, serial, reply });
     }
 }
 
@@ -249,9 +259,16 @@ impl Reactor {
                     self.unread.push(id.slot);
                 }
                 Mail::Kick(tenant, user) => self.shard.kick(tenant, user, self.asker.node.clock().now()),
+                // Whoever asked may be gone.
                 Mail::Census { pipe, after, count_max, reply } => {
-                    // Whoever asked may be gone.
                     let _ = reply.send(self.shard.census(&pipe, after, count_max));
+                }
+                Mail::Connected { tenant, after, reply } => {
+                    let _ = reply.send(self.shard.connected(tenant, after));
+                }
+                Mail::Disconnect { tenant, serial, reply } => {
+                    let now = self.asker.node.clock().now();
+                    let _ = reply.send(self.shard.disconnect(tenant, serial, now));
                 }
                 Mail::Stop => {
                     self.is_stopping = true;

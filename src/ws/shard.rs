@@ -2,6 +2,7 @@
 //! whose sockets are to be closed come out. The reactor drives it, and so does any test.
 
 mod ending;
+mod listing;
 mod shared_texts;
 
 use std::collections::{HashMap, VecDeque};

@@ -14,6 +14,7 @@ mod messages;
 mod origins;
 mod presence;
 mod private;
+mod processes;
 mod random;
 mod shard;
 mod slowness;

@@ -2,14 +2,20 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use cometql::node::{Present, Shard};
-use cometql::pipe::Pipe;
+use cometql::clock::UnixMillis;
+use cometql::node::{Connected, ConnectedPage, Present, Shard};
+use cometql::pipe::{ConnectionId, Pipe};
 use cometql::user::{About, TenantId, UserId};
 use tokio::sync::oneshot;
+
+/// So many connections are told of at a time.
+const CONNECTIONS_A_PAGE: usize = 1_000;
 
 #[derive(Default)]
 pub struct StillShard {
     pub here: Vec<(Pipe, Present)>,
+    /// What SHOW PROCESSLIST tells of, by slot.
+    pub connected: Vec<Connected>,
     sent_away: Mutex<Vec<(TenantId, UserId)>>,
 }
 
@@ -34,6 +40,32 @@ impl Shard for StillShard {
         let of_pipe = self.here.iter().filter(|(of, _)| *of == pipe).map(|(_, present)| present);
         let behind = of_pipe.filter(|present| after.is_none_or(|after| present.slot > after));
         let _ = reply.send(behind.take(count_max).cloned().collect());
+    }
+
+    fn connected(&self, tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage>) {
+        let begin = after.map_or(0, |after| after as usize + 1);
+        let end = self.connected.len().min(begin + CONNECTIONS_A_PAGE);
+        let page = self.connected[begin..end].iter().filter(|connected| tenant.sees(connected.tenant));
+        let next_after = (end < self.connected.len()).then(|| end as u32 - 1);
+        let _ = reply.send(ConnectedPage { connected: page.cloned().collect(), next_after });
+    }
+
+    fn disconnect(&self, tenant: TenantId, serial: u32, reply: oneshot::Sender<bool>) {
+        let mut connected = self.connected.iter();
+        let found = connected.find(|connected| connected.id.serial == serial && tenant.sees(connected.tenant));
+        let _ = reply.send(found.is_some());
+    }
+}
+
+/// A connection with `slot` subscriptions from which nothing was heard for a minute.
+pub fn connected(slot: u32, tenant: TenantId, user: Option<UserId>) -> Connected {
+    Connected {
+        id: ConnectionId { node: 0, shard: 0, slot, serial: slot + 1 },
+        tenant,
+        user,
+        about: present(slot, user).about,
+        heard_at: UnixMillis(1_700_000_000_000 - 60_000),
+        subscription_count: slot as usize,
     }
 }
 

@@ -1,14 +1,17 @@
-//! The views of information_schema: three with rows, all others empty.
+//! The views of information_schema: four with rows, all others empty.
 
+use super::super::expression::Context;
 use super::super::source::DATABASE;
-use super::super::table::{Heading, Row, Table, TableColumn};
+use super::super::table::{Domain, Heading, Listed, Row, Scan, Table, TableColumn};
 use super::super::{ColumnKind, TABLES, Value};
+use super::processes::{self, Processes};
 use super::schema::{COLLATION, character_length, data_type, default_value, key_of, number_or_null, text};
 
 pub(in super::super) enum View {
     Schemata,
     Tables,
     Columns,
+    Processlist,
     /// Any other one: it has every column that is asked for, and no rows.
     Empty(String),
 }
@@ -96,6 +99,7 @@ impl View {
             "schemata" => View::Schemata,
             "tables" => View::Tables,
             "columns" => View::Columns,
+            "processlist" => View::Processlist,
             _ => View::Empty(name.to_owned()),
         }
     }
@@ -105,6 +109,7 @@ impl View {
             View::Schemata => "SCHEMATA",
             View::Tables => "TABLES",
             View::Columns => "COLUMNS",
+            View::Processlist => "PROCESSLIST",
             View::Empty(name) => name,
         }
     }
@@ -118,18 +123,26 @@ impl View {
             View::Schemata => &SCHEMATA,
             View::Tables => &TABLES_COLUMNS,
             View::Columns => &COLUMNS_COLUMNS,
+            View::Processlist => return processes::headings_of_view(),
             View::Empty(_) => &[],
         };
         let kind = |name| if NUMBERS.contains(&name) { ColumnKind::Integer } else { ColumnKind::LongText };
         names.iter().map(|name| Heading::listed(*name, kind(*name))).collect()
     }
 
-    pub fn rows(&self) -> Vec<Row> {
+    pub fn scan(&self, domain: &Domain, context: &Context) -> Box<dyn Scan> {
+        match self {
+            View::Processlist => Box::new(Processes::new(domain, context)),
+            other => Box::new(Listed(Some(other.rows()))),
+        }
+    }
+
+    fn rows(&self) -> Vec<Row> {
         match self {
             View::Schemata => [DATABASE, "information_schema"].map(schema_row).into(),
             View::Tables => TABLES.iter().map(|table| table_row(*table)).collect(),
             View::Columns => TABLES.iter().flat_map(|table| column_rows(*table)).collect(),
-            View::Empty(_) => Vec::new(),
+            View::Processlist | View::Empty(_) => Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::super::{ColumnKind, Value};
 use super::Listing;
 use super::schema::{text, texts};
 
-use ColumnKind::{Integer, LongText, ShortText, Unsigned};
+use ColumnKind::{Integer, LongText, ShortText};
 
 fn headings(columns: &[(&'static str, ColumnKind)]) -> Vec<Heading> {
     columns.iter().map(|(name, kind)| Heading::listed(*name, *kind)).collect()
@@ -74,18 +74,4 @@ pub(super) fn grants(user: &str) -> Listing {
         headings: vec![Heading::listed(format!("Grants for {user}@%"), LongText)],
         rows: vec![vec![text(&grant)]],
     }
-}
-
-pub(super) fn processlist(rows: Vec<Row>) -> Listing {
-    let columns = [
-        ("Id", Unsigned),
-        ("User", ShortText),
-        ("Host", ShortText),
-        ("db", ShortText),
-        ("Command", ShortText),
-        ("Time", Integer),
-        ("State", ShortText),
-        ("Info", LongText),
-    ];
-    Listing { name: "processlist", headings: headings(&columns), rows }
 }

@@ -1,16 +1,12 @@
 //! SHOW, subject by subject.
 
+use super::super::SqlError;
 use super::super::errors::unknown_database;
 use super::super::expression::Context;
 use super::super::source::{self, DATABASE, Database, database_named};
 use super::super::table::Domain;
-use super::super::{SqlError, Value};
-use super::schema::text;
-use super::{Listing, database_of, empty, lists, schema, status, variables};
+use super::{Listing, database_of, empty, lists, processes, schema, status, variables};
 use crate::cometql::{Identifier, Show, ShowSubject};
-
-/// What SHOW PROCESSLIST without FULL shows of a statement, in characters.
-const PROCESS_CHARACTERS_MAX: usize = 100;
 
 pub(super) fn listing(domain: &Domain, show: &Show, context: &Context) -> Result<Listing, SqlError> {
     let session = &context.session;
@@ -27,7 +23,8 @@ pub(super) fn listing(domain: &Domain, show: &Show, context: &Context) -> Result
         ShowSubject::CreateDatabase(name) => schema::create_database(&shown_database(Some(name), context)?.0),
         ShowSubject::Variables => variables::listing(context),
         ShowSubject::Status(scope) => status::listing(domain, session, *scope)?,
-        ShowSubject::Processlist { full } => processlist(domain, *full, context),
+        // Its rows are read when it is answered.
+        ShowSubject::Processlist { .. } => processes::listing(),
         ShowSubject::Warnings => lists::warnings("warnings"),
         ShowSubject::Errors => lists::warnings("errors"),
         ShowSubject::Collation => lists::collations(),
@@ -47,25 +44,4 @@ fn shown_database(name: Option<&Identifier>, context: &Context) -> Result<(Strin
         Some(Database::Foreign(name)) => Ok((name, false)),
         None => Err(unknown_database(name)),
     }
-}
-
-/// The SQL clients that this login may see. Browsers are not among them: `users_in_pipes` has those.
-fn processlist(domain: &Domain, full: bool, context: &Context) -> Listing {
-    let characters_max = if full { usize::MAX } else { PROCESS_CHARACTERS_MAX };
-    let rows = domain.node.clients().seen_by(context.session.login).into_iter().map(|client| {
-        let doing = client.doing();
-        let seconds = context.now.seconds().saturating_sub(doing.since.seconds());
-        let info = doing.text.map(|text| Value::Text(text.chars().take(characters_max).collect()));
-        vec![
-            Value::Unsigned(u64::from(client.id)),
-            text(&client.user),
-            text(&client.host),
-            doing.database.as_deref().map_or(Value::Null, text),
-            text(doing.command),
-            Value::Integer(i64::try_from(seconds).unwrap_or(i64::MAX)),
-            text(if info.is_some() { "executing" } else { "" }),
-            info.unwrap_or(Value::Null),
-        ]
-    });
-    lists::processlist(rows.collect())
 }

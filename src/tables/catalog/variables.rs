@@ -8,6 +8,7 @@ use super::super::sort::SORT_BYTES_MAX;
 use super::super::table::ROWS_MAX;
 use super::super::value::{fitted, number_of, text_of};
 use super::super::{ColumnKind, SqlError, Value};
+use super::processes::BROWSERS_LISTED_MAX;
 use super::{Heading, Listing};
 use crate::cometql::Dialect;
 use crate::node::CometStrings;
@@ -43,13 +44,14 @@ const fn settable(name: &'static str, value: Given) -> Variable {
 use Given::{Large, Live, Null, Number, Switch, Text};
 
 /// By name. The values are those of a MySQL 8 whose clients need nothing of it.
-static VARIABLES: [Variable; 98] = [
+static VARIABLES: [Variable; 99] = [
     settable("auto_increment_increment", Number(1)),
     settable("auto_increment_offset", Number(1)),
     fixed("autocommit", Live(ColumnKind::Integer, |context| Value::Integer(i64::from(context.session.autocommit)))),
     fixed("back_log", Number(1_024)),
     fixed("basedir", Text("")),
     settable("big_tables", Switch(false)),
+    fixed("browsers_listed_max", Number(BROWSERS_LISTED_MAX as i64)),
     fixed("character_set_client", Text("utf8mb4")),
     fixed("character_set_connection", Text("utf8mb4")),
     fixed("character_set_database", Text("utf8mb4")),
