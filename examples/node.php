@@ -14,6 +14,7 @@ function address_for_browsers(): string
     return setting('COMETQL_WS_LISTEN', '127.0.0.1:8087');
 }
 
+/** Keep it in a variable: PHP closes a connection that nobody holds, prepared statements or not. */
 function connect(): mysqli
 {
     $address = setting('COMETQL_MYSQL_LISTEN', '127.0.0.1:3307');

@@ -12,7 +12,8 @@ $message = [
     'text' => field('text', 4 * 500),
 ];
 
-$publish = connect()->prepare("INSERT INTO pipes_messages (name, event, message) VALUES ('chat', 'said', ?)");
+$db = connect();
+$publish = $db->prepare("INSERT INTO pipes_messages (name, event, message) VALUES ('chat', 'said', ?)");
 $publish->execute([json($message)]);
 
 // No content: the browser stays on its page.

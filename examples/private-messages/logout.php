@@ -5,6 +5,7 @@ declare(strict_types=1);
 require __DIR__ . '/people.php';
 
 check_form_token();
-connect()->prepare('DELETE FROM users_auth WHERE id = ?')->execute([$_SESSION['user'] ?? 0]);
+$db = connect();
+$db->prepare('DELETE FROM users_auth WHERE id = ?')->execute([$_SESSION['user'] ?? 0]);
 session_destroy();
 go_to_page();

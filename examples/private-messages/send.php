@@ -10,7 +10,8 @@ $to = person('to');
 $message = json(['from' => PEOPLE[$from], 'to' => PEOPLE[$to], 'text' => field('text', 4 * 500)]);
 
 // Two rows, both or none: the other copy shows the sender, on every device, what has been sent.
-$send = connect()->prepare('INSERT INTO users_messages (id, event, message) VALUES (?, ?, ?), (?, ?, ?)');
+$db = connect();
+$send = $db->prepare('INSERT INTO users_messages (id, event, message) VALUES (?, ?, ?), (?, ?, ?)');
 $send->execute([$to, 'received', $message, $from, 'sent', $message]);
 
 // No content: the browser stays on its page.

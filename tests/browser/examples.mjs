@@ -82,8 +82,8 @@ async function privateMessages() {
   await item(ada, '#messages', 'to Ben').waitFor()
 
   step = 'Ben closes the page, Ada writes again'
-  const { context, page: closed } = { context: ben.context(), page: ben }
-  await closed.close()
+  const context = ben.context()
+  await ben.close()
   await say(ada, 'Are you there?')
   await item(ada, '#messages', 'Are you there?').waitFor()
   step = 'Ben opens the page'
@@ -148,6 +148,7 @@ async function visit(context) {
   page.setDefaultTimeout(DEADLINE_SECONDS * 1000)
   page.on('pageerror', error => complaints.push(`the page threw: ${error.message}`))
   page.on('console', said => { if (said.type() === 'error') complaints.push(`the console has: ${said.text()}`) })
+  page.on('dialog', dialog => fail(`the page says, while ${step}: ${dialog.message()}`))
   page.on('request', request => {
     if (!request.url().startsWith(url) && request.url() !== 'data:,') complaints.push(`the page asked for ${request.url()}`)
   })
