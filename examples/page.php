@@ -10,8 +10,8 @@ function html(string|int $text): string
     return htmlspecialchars((string) $text, ENT_QUOTES | ENT_SUBSTITUTE, 'UTF-8');
 }
 
-/** Begins the page. Should some text ever get in unescaped, the policy keeps it from running as a script. */
-function page_top(string $title): void
+/** Begins the page, with a place for the state of its connection if it has one. Should some text ever get in unescaped, the policy keeps it from running as a script. */
+function page_top(string $title, bool $has_state = true): void
 {
     $node = address_for_browsers();
     header('Cache-Control: no-store');
@@ -30,7 +30,9 @@ function page_top(string $title): void
 </style>
 <header>
   <h1><?= html($title) ?></h1>
+<?php if ($has_state) { ?>
   <output id="state">connecting</output>
+<?php } ?>
 </header>
     <?php
 }

@@ -15,7 +15,7 @@ function options(array $people): void
     }
 }
 
-page_top('Private messages');
+page_top('Private messages', $me !== null);
 ?>
 <?php if ($me === null) { ?>
 <p>Choose who you are. In another browser, or in a private window, you can be somebody else.</p>

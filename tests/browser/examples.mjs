@@ -83,7 +83,9 @@ async function privateMessages() {
 
   step = 'Ben closes the page, Ada writes again'
   const context = ben.context()
+  await watchUser(ada, 2)
   await ben.close()
+  await ada.evaluate(() => window.userHasGone)
   await say(ada, 'Are you there?')
   await item(ada, '#messages', 'Are you there?').waitFor()
   step = 'Ben opens the page'
@@ -154,6 +156,24 @@ async function visit(context) {
   })
   await page.goto(url)
   return page
+}
+
+// From now on `userHasGone` of the page waits for the user to be offline.
+async function watchUser(page, user) {
+  await page.evaluate(user => new Promise(watched => {
+    const { node } = document.scripts[0].dataset
+    const socket = new WebSocket(`ws://${node}/ws/sesion=&myid=0&devid=0&v=4.08&uuid=${'w'.repeat(32)}&api=js`)
+    socket.onopen = () => socket.send(`subscription\nuser_status_${user}`)
+    window.userHasGone = new Promise(gone => {
+      socket.onmessage = frame => {
+        const { pipe, event } = JSON.parse(frame.data)
+        // The answer to this comes when the subscription before it holds.
+        if (event === 'serverInfo') socket.send(`user_status\n${user}`)
+        if (pipe === '_answer_user_status') watched()
+        if (event === 'offline') gone()
+      }
+    })
+  }), user)
 }
 
 async function live(page) {
