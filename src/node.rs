@@ -26,11 +26,16 @@ pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
 
+/// Users are spread over so many locks under which it is said that they come and go.
+const TELLING_COUNT: usize = 64;
+
 pub struct Node {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     shards: Vec<Arc<dyn Shard>>,
     presence: Mutex<Presence>,
+    /// What is said about users' coming and going, in order; users are spread over these.
+    telling: Vec<tokio::sync::Mutex<()>>,
     config: Config,
     status: Arc<Status>,
     clients: Arc<Clients>,
@@ -154,7 +159,8 @@ impl Node {
         status: Arc<Status>,
     ) -> Arc<Node> {
         let (presence, clients) = (Mutex::default(), Arc::default());
-        Arc::new(Node { store, clock, shards, presence, config, status, clients })
+        let telling = (0..TELLING_COUNT).map(|_| tokio::sync::Mutex::new(())).collect();
+        Arc::new(Node { store, clock, shards, presence, telling, config, status, clients })
     }
 
     pub fn clock(&self) -> &dyn Clock {

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::{Census, EarId, Node, Page, PageMax, Present, Publish, Published, Record, Seen, Since, StoreError};
 use crate::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeKind, PipeName};
+use crate::presence::Ticket;
 use crate::user::{Credentials, TenantId, UserId, user_of_token};
 
 /// What is read of a history at a time: a page is sent before the next is read.
@@ -172,6 +173,7 @@ impl Node {
     }
 
     async fn came(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+        let _in_order = self.telling_of(user).lock().await;
         let was_away = self.presence().came((tenant, user));
         if was_away {
             self.say_status(tenant, user, "online").await?;
@@ -185,17 +187,27 @@ impl Node {
         let node = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(node.config.presence_grace_seconds)).await;
-            let connections = node.store.listeners(&Pipe::Log(tenant, user)).await.unwrap_or(0);
-            let is_gone = node.presence().is_gone((tenant, user), ticket, connections);
-            if is_gone && let Err(error) = node.has_gone(tenant, user).await {
+            if let Err(error) = node.has_gone(tenant, user, ticket).await {
                 tracing::warn!("nobody was told that user {} of tenant {tenant} has gone: {error}", user.number());
             }
         });
     }
 
-    async fn has_gone(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+    async fn has_gone(&self, tenant: TenantId, user: UserId, ticket: Ticket) -> Result<(), StoreError> {
+        let _in_order = self.telling_of(user).lock().await;
+        let connections = self.store.listeners(&Pipe::Log(tenant, user)).await?;
+        if !self.presence().is_gone((tenant, user), ticket, connections) {
+            return Ok(());
+        }
+        // Whoever hears of it may ask at once since when.
         self.was_seen(tenant, user).await?;
         self.say_status(tenant, user, "offline").await
+    }
+
+    /// Held from finding out that a user has come or gone until it is told: two such events of one user are told in
+    /// the order in which they were found out.
+    fn telling_of(&self, user: UserId) -> &tokio::sync::Mutex<()> {
+        &self.telling[user.number() as usize % self.telling.len()]
     }
 
     pub(super) async fn was_seen(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
