@@ -168,6 +168,10 @@ SHOW CREATE TABLE `pipes_messages`;
 -- Table | Create Table
 -- pipes_messages | CREATE TABLE `pipes_messages` (\n  `id` varchar(36) NOT NULL DEFAULT '' COMMENT 'UUID of the message',\n  `time` bigint(20) NOT NULL DEFAULT 0 COMMENT 'Unix time in seconds',\n  `name` varchar(64) NOT NULL DEFAULT '' COMMENT 'Name of the pipe',\n  `index` bigint(20) NOT NULL DEFAULT 0 COMMENT 'Running number in what its pipe keeps, the oldest is 0',\n  `event` varchar(64) NOT NULL DEFAULT '' COMMENT 'Name of the event',\n  `message` text NOT NULL COMMENT 'Text of the message',\n  `user_id` bigint(20) NOT NULL DEFAULT 0 COMMENT 'User that sent it, 0 for a backend',\n  `position` varchar(41) DEFAULT NULL INVISIBLE COMMENT 'Epoch and index of the message in its pipe',\n  `uuid` varchar(36) DEFAULT NULL INVISIBLE COMMENT 'The same as id',\n  PRIMARY KEY (`id`),\n  KEY `name` (`name`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 -- 1 row
+SHOW CREATE TABLE revoked_tokens;
+-- Table | Create Table
+-- revoked_tokens | CREATE TABLE `revoked_tokens` (\n  `token` varchar(4096) NOT NULL COMMENT 'The token',\n  `time` bigint(20) DEFAULT NULL INVISIBLE COMMENT 'Unix time in seconds when it was revoked',\n  PRIMARY KEY (`token`(768))\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+-- 1 row
 SHOW CREATE DATABASE `CometQL_v1`;
 -- Database | Create Database
 -- CometQL_v1 | CREATE DATABASE `CometQL_v1` /*!40100 DEFAULT CHARACTER SET utf8mb4 */

@@ -1,13 +1,19 @@
 //! Counters of the node. SHOW STATUS reads them.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use crate::user::TenantId;
 
 pub const SERVER_VERSION: &str = concat!("8.0.36-cometql-", env!("CARGO_PKG_VERSION"));
 
 pub struct Status {
     started: Instant,
     browsers_connected: AtomicI64,
+    /// Of each tenant that has any.
+    browsers_of_tenants: Mutex<HashMap<TenantId, u64>>,
     browser_sockets: AtomicI64,
     sql_clients_connected: AtomicI64,
     browsers_too_slow: AtomicU64,
@@ -21,6 +27,7 @@ impl Status {
         Status {
             started: Instant::now(),
             browsers_connected: AtomicI64::new(0),
+            browsers_of_tenants: Mutex::default(),
             browser_sockets: AtomicI64::new(0),
             sql_clients_connected: AtomicI64::new(0),
             browsers_too_slow: AtomicU64::new(0),
@@ -34,9 +41,20 @@ impl Status {
         self.started.elapsed().as_secs()
     }
 
-    /// `by` is 1 for who came and -1 for who went.
-    pub fn browsers_changed(&self, by: i64) {
-        self.browsers_connected.fetch_add(by, Ordering::Relaxed);
+    pub fn browser_came(&self, tenant: TenantId) {
+        self.browsers_connected.fetch_add(1, Ordering::Relaxed);
+        *self.of_tenants().entry(tenant).or_default() += 1;
+    }
+
+    pub fn browser_went(&self, tenant: TenantId) {
+        self.browsers_connected.fetch_sub(1, Ordering::Relaxed);
+        let mut of_tenants = self.of_tenants();
+        if let Some(count) = of_tenants.get_mut(&tenant) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                of_tenants.remove(&tenant);
+            }
+        }
     }
 
     /// `by` is 1 for a connection that was accepted and -1 for one that was closed, whatever was said on it.
@@ -67,6 +85,14 @@ impl Status {
 
     pub fn browsers_connected(&self) -> u64 {
         u64::try_from(self.browsers_connected.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    pub fn browsers_of(&self, tenant: TenantId) -> u64 {
+        self.of_tenants().get(&tenant).copied().unwrap_or(0)
+    }
+
+    fn of_tenants(&self) -> MutexGuard<'_, HashMap<TenantId, u64>> {
+        self.browsers_of_tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connections of browsers, those among them that have not asked for a WebSocket.

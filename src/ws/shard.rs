@@ -235,7 +235,7 @@ impl Shard {
         let Some((connection, mut around)) = self.parts(slot, now) else { return };
         let (session, next) = Session::open(connection.id, ear, hello, &mut around);
         connection.state = State::Open(session, Assembly::default());
-        self.status.browsers_changed(1);
+        self.status.browser_came(tenant);
         self.go_on(slot, next, now, ask);
     }
 

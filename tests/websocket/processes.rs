@@ -61,6 +61,10 @@ fn browsers_are_listed_behind_the_sql_clients_of_who_may_see_them() {
     assert_eq!(theirs.len(), 3);
     assert!(theirs.iter().all(|row| row[1..4] == ["anonymous", "127.0.0.1", "db_5"] && row[6] == "0 pipes"));
     assert_eq!(browsers(&world, &mut six), [[""; 0]; 0]);
+    for (caller, count) in [(&mut root, "1"), (&mut five, "3"), (&mut six, "0")] {
+        let online = run(&world, caller, "SHOW STATUS LIKE 'user_online'").unwrap();
+        assert_eq!(online, [["user_online", count]], "of the own tenant");
+    }
     world.clock.forward(7_000);
     assert!(browsers(&world, &mut five).iter().all(|row| row[5] == "7"));
 }
@@ -86,5 +90,9 @@ fn a_browser_is_ended_by_who_may_see_it_and_without_a_word() {
     other.subscribe(&["aa"]);
     drop((browser, other));
     until("nobody is left", || world.status.browser_sockets() == 0);
+    assert_eq!(
+        run(&world, &mut five, "SHOW STATUS LIKE 'user_online'"),
+        Ok(vec![vec!["user_online".into(), "0".into()]])
+    );
     assert_eq!(run(&world, &mut five, &format!("KILL {id_of_other}")), Err(1094));
 }

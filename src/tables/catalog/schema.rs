@@ -8,6 +8,9 @@ use super::Listing;
 /// Texts of the tables compare byte by byte.
 pub(super) const COLLATION: &str = "utf8mb4_bin";
 
+/// The most characters of a key in MariaDB and MySQL, four bytes each.
+const KEY_CHARACTERS_MAX: i64 = 768;
+
 /// DESCRIBE and SHOW [FULL] COLUMNS.
 pub(in super::super) fn described(table: &dyn Table, full: bool) -> Listing {
     let mut names = vec!["Field", "Type", "Null", "Key", "Default", "Extra"];
@@ -119,7 +122,7 @@ pub(super) fn indexes(table: &dyn Table) -> Listing {
         let primary = column.index == Index::Primary;
         let mut row = vec![text(table.name()), Value::Integer(i64::from(!primary))];
         row.extend([text(if primary { "PRIMARY" } else { column.name }), Value::Integer(1), text(column.name)]);
-        row.extend([text("A"), Value::Integer(1_000), Value::Null, Value::Null, text("")]);
+        row.extend([text("A"), Value::Integer(1_000), number_or_null(key_prefix(column)), Value::Null, text("")]);
         row.extend([text("BTREE"), text(""), text(""), text("YES"), Value::Null]);
         row
     });
@@ -135,8 +138,8 @@ pub(super) fn create_table(table: &dyn Table) -> Listing {
     let mut lines: Vec<String> = table.columns().iter().map(column_definition).collect();
     for column in table.columns() {
         match column.index {
-            Index::Primary => lines.push(format!("  PRIMARY KEY (`{}`)", column.name)),
-            Index::Many => lines.push(format!("  KEY `{0}` (`{0}`)", column.name)),
+            Index::Primary => lines.push(format!("  PRIMARY KEY ({})", key_part(column))),
+            Index::Many => lines.push(format!("  KEY `{}` ({})", column.name, key_part(column))),
             Index::None => {}
         }
     }
@@ -150,6 +153,20 @@ pub(super) fn create_table(table: &dyn Table) -> Listing {
         headings: texts(&["Table", "Create Table"]),
         rows: vec![vec![text(table.name()), text(&definition)]],
     }
+}
+
+/// The column as a key names it.
+fn key_part(column: &TableColumn) -> String {
+    match key_prefix(column) {
+        Some(characters) => format!("`{}`({characters})", column.name),
+        None => format!("`{}`", column.name),
+    }
+}
+
+/// Of a longer text only the beginning can be a key in MariaDB and MySQL, which allow 3,072 bytes.
+fn key_prefix(column: &TableColumn) -> Option<i64> {
+    let is_text = matches!(column.kind, ColumnKind::ShortText | ColumnKind::LongText);
+    (is_text && character_length(column) > KEY_CHARACTERS_MAX).then_some(KEY_CHARACTERS_MAX)
 }
 
 fn column_definition(column: &TableColumn) -> String {

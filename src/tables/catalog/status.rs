@@ -30,7 +30,7 @@ fn session(domain: &Domain, client: &Session) -> Vec<Row> {
     let mut rows = vec![
         row("flag", &"session"),
         row("id", &domain.tenant),
-        row("user_online", &status.browsers_connected()),
+        row("user_online", &status.browsers_of(domain.tenant)),
         row("server_online", &domain.node.clients().seen_by(domain.tenant).len()),
         row("messages", &status.messages_published()),
     ];

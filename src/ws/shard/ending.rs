@@ -71,7 +71,7 @@ impl Shard {
 
     fn leave(&mut self, id: ConnectionId, state: State, ask: Asking<'_>) {
         if let State::Open(mut session, _) = state {
-            self.status.browsers_changed(-1);
+            self.status.browser_went(session.tenant());
             let is_asking = session.is_asking();
             let mut around = self.surroundings(UnixMillis::default());
             let departure = session.closed(&mut around);
@@ -86,7 +86,7 @@ impl Shard {
         self.freed.push(slot);
         self.status.browser_sockets_changed(-1);
         if let State::Open(session, _) = &connection.state {
-            self.status.browsers_changed(-1);
+            self.status.browser_went(session.tenant());
             let subscriptions = self.hub.subscriptions_of(slot);
             let departure = session.departure(subscriptions, &mut self.hub);
             self.depart(connection.id, departure, session.is_asking(), ask);
