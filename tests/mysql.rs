@@ -127,12 +127,40 @@ fn mysql2_publishes_what_it_was_given() {
     shows("mysql2", &["node", "tests/clients/node/mysql2_client.mjs"], &styles);
 }
 
+fn options(node: &Node, password: &str) -> OptsBuilder {
+    let options = OptsBuilder::default().ip_or_hostname(node.sql.ip().to_string()).tcp_port(node.sql.port());
+    options.user(Some("root")).pass(Some(password)).prefer_socket(false)
+}
+
+#[tokio::test]
+async fn mysql_async_sends_batches_is_reset_and_hears_refusals() {
+    let node = Node::in_memory();
+    let mut client = Conn::new(options(&node, &node.password)).await.unwrap();
+    client.query_drop("INSERT INTO pipes_settings (name, length) VALUES ('batch', 100)").await.unwrap();
+    let rows: Vec<(&str, String)> = (0..50).map(|number| ("batch", number.to_string())).collect();
+    let insert = "INSERT INTO pipes_messages (name, event, message) VALUES (?, 'client', ?)";
+    client.exec_batch(insert, &rows).await.unwrap();
+    assert!(client.reset().await.unwrap(), "the connection stays");
+    let count: Option<u64> =
+        client.query_first("SELECT COUNT(*) FROM pipes_messages WHERE name = 'batch'").await.unwrap();
+    assert_eq!(count, Some(50));
+    let refusals = [
+        ("SELECT * FROM nothing", 15),
+        ("INSERT INTO pipes_messages (name, event, message) VALUES ('a b', 'client', 'x')", 12),
+        ("nonsense", 3),
+    ];
+    for (statement, code) in refusals {
+        let Err(mysql_async::Error::Server(error)) = client.query_drop(statement).await else { panic!("{statement}") };
+        assert_eq!(error.code, code, "{statement}: {error}");
+    }
+    let Err(mysql_async::Error::Server(error)) = Conn::new(options(&node, "wrong")).await else { panic!("let in") };
+    assert_eq!((error.code, error.state.as_str()), (1045, "28000"));
+}
+
 #[tokio::test]
 async fn mysql_async_publishes_what_it_was_given() {
     let node = Node::start();
-    let options = OptsBuilder::default().ip_or_hostname(node.sql.ip().to_string()).tcp_port(node.sql.port());
-    let options = options.user(Some("root")).pass(Some(&node.password)).prefer_socket(false);
-    let mut client = Conn::new(options).await.unwrap();
+    let mut client = Conn::new(options(&node, &node.password)).await.unwrap();
     for style in ["text", "prepared"] {
         let hearer = hear(&node, "async", style);
         let pipe = format!("async_{style}");
