@@ -41,13 +41,12 @@ fn main() {
         return bare_loop(frame.as_bytes());
     }
     println!("{SUBSCRIBERS} subscribers, messages of {MESSAGE_BYTES} bytes, {ROUNDS} rounds of {ROUND:?} each\n");
+    // The generator has a core, as it has beside the loop. `SHARDS` says another number.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let shards = std::env::var("SHARDS").unwrap_or_else(|_| cores.saturating_sub(1).max(1).to_string());
+    println!("shards: {shards}\n");
     // Pings would count as messages, and nobody here answers them.
-    let mut flags = vec!["--ping-seconds", "3600"];
-    let shards = std::env::var("SHARDS").unwrap_or_default();
-    if !shards.is_empty() {
-        flags.extend(["--shards", &shards]);
-    }
-    let node = Node::start(&flags);
+    let node = Node::start(&["--ping-seconds", "3600", "--shards", &shards]);
     let frame = learn_frame(&node);
     let mut of_node = Generator::of_node(&node, frame.len());
     let mut loop_process = BareLoop::start(&frame);
