@@ -55,7 +55,7 @@ fn main() {
 
     println!(
         "{:>10} {:>16} {:>16} {:>10} {:>22}",
-        "in flight", "node, /s", "send() loop, /s", "ratio", "node CPU µs/delivery"
+        "in flight", "node, /s", "send() loop, /s", "ratio", "CPU µs: node, loop"
     );
     for in_flight in IN_FLIGHT {
         let mut rounds: Vec<(Measured, Measured)> = (0..ROUNDS)
