@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -25,6 +26,8 @@ pub struct MariaDb {
     process: Child,
 }
 
+static INSTALLING: Mutex<()> = Mutex::new(());
+
 impl MariaDb {
     /// Starts one that has no tables but its own, and waits until it listens.
     pub fn start() -> MariaDb {
@@ -38,8 +41,11 @@ impl MariaDb {
             common.push("--user=root");
         }
         let install = ["--auth-root-authentication-method=normal", "--skip-test-db"];
+        // Several at once now and then fail.
+        let one_by_one = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         let installed =
             clients::tried(&[program("mariadb-install-db").as_str()], &[&common[..], &install].concat(), here());
+        drop(one_by_one);
         installed.unwrap_or_else(|why| panic!("{why}\n{}", logs(&directory.path().join("data"))));
         let log = std::fs::File::create(directory.path().join("log")).expect("a file");
         let process = Command::new(program("mariadbd"))
