@@ -26,6 +26,10 @@ use crate::user::{About, TenantId, UserId};
 
 /// A connection that is being closed may take this long to read what waits for it, in milliseconds.
 const CLOSING_MILLIS_MAX: u64 = 5_000;
+/// One that was too slow may take this long to read why, in milliseconds: it is not in a hurry, and costs little.
+const TOO_SLOW_MILLIS_MAX: u64 = 60_000;
+/// Most of them at a time; of more the longest waiting is not waited for any longer.
+const TOO_SLOW_MAX: usize = 1_024;
 /// Most bytes of messages that are joined into one piece for all subscribers.
 const RUN_BYTES_MAX: usize = 256 * 1024;
 
@@ -43,6 +47,8 @@ pub struct Shard {
     /// First requests that must arrive in time, in the order of their deadlines.
     requests_due: VecDeque<(UnixMillis, ConnectionId)>,
     closings_due: VecDeque<(UnixMillis, ConnectionId)>,
+    /// The same for those that were too slow.
+    too_slow_due: VecDeque<(UnixMillis, ConnectionId)>,
     /// What is to be asked for connections that went away while an answer was on its way to them: an answer to
     /// joining that overtook the leaving would leave somebody listening for ever.
     departures: HashMap<ConnectionId, Ask>,
@@ -77,6 +83,8 @@ struct Connection {
 enum State {
     Request,
     Open(Session, Assembly),
+    /// The session has left; what waits in the outbox may still be read.
+    Left,
     /// All has been sent and said. What still arrives is read and dropped until the other side closes too: a socket
     /// closed with something unread resets the connection, and the last that was sent is lost with it.
     Over,
@@ -101,6 +109,7 @@ impl Shard {
             ticks: 0,
             requests_due: VecDeque::new(),
             closings_due: VecDeque::new(),
+            too_slow_due: VecDeque::new(),
             departures: HashMap::new(),
             freed: Vec::new(),
             over: Vec::new(),
@@ -173,7 +182,7 @@ impl Shard {
             let read = match connection.state {
                 State::Request => self.read_request(slot, &bytes[used..], now, ask),
                 State::Open(..) => self.read_frame(slot, &mut bytes[used..], now, ask),
-                State::Over => break,
+                State::Left | State::Over => break,
             };
             match read {
                 0 => break,
@@ -355,7 +364,7 @@ impl Shard {
         slots.truncate(count_max);
         let present = |slot: u32| match &self.connections.get(slot as usize)?.state {
             State::Open(session, _) => Some(Present { slot, user: session.user(), about: session.about().clone() }),
-            State::Request | State::Over => None,
+            State::Request | State::Left | State::Over => None,
         };
         slots.into_iter().filter_map(present).collect()
     }
@@ -371,16 +380,18 @@ impl Shard {
             }
         }
         while let Some((_, id)) = self.closings_due.pop_front_if(|(deadline, _)| *deadline <= now) {
-            if self.connections.get(id.slot as usize).is_some_and(|connection| connection.id == id) {
-                self.gone(id.slot, ask);
-            }
+            self.closing_is_due(id, ask);
+        }
+        while let Some((_, id)) = self.too_slow_due.pop_front_if(|(deadline, _)| *deadline <= now) {
+            self.closing_is_due(id, ask);
         }
         let ping_seconds = self.config.ping_seconds.max(1);
         let silent_since = UnixMillis(now.0.saturating_sub(2 * ping_seconds * 1_000));
         let share = (self.ticks % ping_seconds) as usize;
         for slot in (share..self.connections.capacity()).step_by(ping_seconds as usize) {
             let Some(connection) = self.connections.get(slot) else { continue };
-            if connection.heard_at < silent_since {
+            // Of who has left nothing is expected: there is a deadline.
+            if connection.heard_at < silent_since && !matches!(connection.state, State::Left) {
                 self.gone(slot as u32, ask);
             } else if matches!(connection.state, State::Open(..)) && !connection.is_closing {
                 self.outboxes.push(slot as u32, codec::ping());

@@ -1,6 +1,6 @@
 //! How a connection ends, and what it leaves behind: nothing.
 
-use super::{Asking, CLOSING_MILLIS_MAX, Shard, State};
+use super::{Asking, CLOSING_MILLIS_MAX, Shard, State, TOO_SLOW_MAX, TOO_SLOW_MILLIS_MAX};
 use crate::clock::UnixMillis;
 use crate::node::Ask;
 use crate::pipe::ConnectionId;
@@ -21,8 +21,8 @@ impl Shard {
         self.close(slot, now);
     }
 
-    /// More waits for a connection than may. The last word goes behind the frame that is being sent, if the client
-    /// understands it and takes that frame in time.
+    /// More waits for a connection than may: its session leaves. The last word goes behind the frame that is being
+    /// sent, if the client understands it, and waits a good while to be read.
     pub(super) fn too_slow(&mut self, slot: u32, now: UnixMillis, ask: Asking<'_>) {
         let Some(connection) = self.connections.get(slot as usize) else { return };
         tracing::debug!("{} is too slow and is sent away", connection.address);
@@ -30,9 +30,30 @@ impl Shard {
         match &connection.state {
             State::Open(session, _) if session.answers_close() && !connection.is_closing => {
                 self.outboxes.end_with(slot, codec::close_because(CloseCode::TryAgainLater, TOO_SLOW));
-                self.close(slot, now);
+                self.left(slot, now, ask);
             }
             _ => self.gone(slot, ask),
+        }
+    }
+
+    /// The session leaves at once, and what is still to be read is waited for.
+    fn left(&mut self, slot: u32, now: UnixMillis, ask: Asking<'_>) {
+        let Some(connection) = self.connections.get_mut(slot as usize) else { return };
+        (connection.is_closing, connection.pending) = (true, Vec::new());
+        let (id, state) = (connection.id, std::mem::replace(&mut connection.state, State::Left));
+        self.too_slow_due.push_back((UnixMillis(now.0 + TOO_SLOW_MILLIS_MAX), id));
+        self.leave(id, state, ask);
+        if self.too_slow_due.len() > TOO_SLOW_MAX
+            && let Some((_, longest)) = self.too_slow_due.pop_front()
+        {
+            self.closing_is_due(longest, ask);
+        }
+    }
+
+    /// A connection has had its time to read what waited for it.
+    pub(super) fn closing_is_due(&mut self, id: ConnectionId, ask: Asking<'_>) {
+        if self.connections.get(id.slot as usize).is_some_and(|connection| connection.id == id) {
+            self.gone(id.slot, ask);
         }
     }
 
