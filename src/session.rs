@@ -346,7 +346,7 @@ mod tests {
     }
 
     fn no_messages() -> crate::node::Page {
-        crate::node::Page { messages: Vec::new(), more: false }
+        crate::node::Page { messages: Vec::new(), up_to: crate::pipe::Position { epoch: 1, index: 0 }, more: false }
     }
 
     fn asked(next: Next) -> (Vec<String>, Vec<String>) {

@@ -9,7 +9,7 @@ use super::json::{data, string};
 use crate::clock::UnixMillis;
 use crate::node::{Present, Seen};
 use crate::pipe::{Delivery, Pipe, PipeKind, PipeName};
-use crate::user::UserId;
+use crate::user::{Generation, UserId};
 
 /// The header of a text frame, FIN set, from the server (RFC 6455, 5.2).
 const TEXT_FRAME: u8 = 0x81;
@@ -17,7 +17,7 @@ const PING_FRAME: u8 = 0x89;
 
 /// The wire bytes of a message, encoded once for all shards.
 pub fn of_delivery(delivery: &Delivery) -> Bytes {
-    delivery.encoded.get_or_init(|| encode(delivery, Copy::Live)).clone()
+    delivery.encoded.get_or_init(Generation::Four, || encode(delivery, Copy::Live))
 }
 
 /// The frames of a run of messages of one pipe: what a subscriber gets in one piece.

@@ -159,7 +159,8 @@ impl Node {
             return Ok(());
         }
         let id = MessageId::new();
-        let publish = Publish { pipe, id, event, message, user: None, origin, sender_listens: false };
+        let publish =
+            Publish { pipe, id, id_is_chosen: false, event, message, user: None, origin, sender_listens: false };
         self.store.publish(vec![publish]).await.map(drop)
     }
 

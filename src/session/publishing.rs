@@ -34,6 +34,7 @@ impl Session {
             sender_listens: self.subscriptions.iter().any(is_own),
             pipe,
             id: MessageId::new(),
+            id_is_chosen: false,
             event,
             message,
             user: self.user.filter(|_| !is_anonymous),

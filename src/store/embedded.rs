@@ -19,9 +19,11 @@ use tokio::sync::oneshot;
 use self::committer::{Committer, Work};
 use self::disk::Disk;
 use self::live::{Head, Live, Routed};
-use super::{Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Shelf, Since, Store, StoreError};
+use super::{
+    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
+};
 use crate::clock::Clock;
-use crate::pipe::{Pipe, PipeName, Retention};
+use crate::pipe::{Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
 #[derive(Clone, Debug)]
@@ -165,8 +167,16 @@ impl Store for Embedded {
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
         let now = self.clock.now();
         let retention = self.disk.retention(pipe)?.unwrap_or_else(|| Retention::default_of(pipe));
-        let taken = if since == Since::Untaken { self.live.taken(pipe, now) } else { 0 };
-        self.disk.history(pipe, since, max, retention.oldest_kept(now), taken)
+        let head = self.live.head(pipe, now);
+        self.disk.history(pipe, since, max, retention.oldest_kept(now), &head)
+    }
+
+    async fn recover(&self, pipe: &Pipe, after: Position, _max: PageMax) -> Result<Recovered, StoreError> {
+        let position = self.live.head(pipe, self.clock.now()).position;
+        if position == after {
+            return Ok(Recovered::Page(Page { messages: Vec::new(), up_to: position, more: false }));
+        }
+        Ok(Recovered::Lost(position))
     }
 
     async fn kept(
@@ -193,7 +203,7 @@ impl Store for Embedded {
     }
 
     async fn take(&self, pipe: &Pipe, index: u64) -> Result<(), StoreError> {
-        if self.live.taken(pipe, self.clock.now()) >= index {
+        if self.live.head(pipe, self.clock.now()).taken >= index {
             return Ok(());
         }
         let of = pipe.clone();

@@ -60,6 +60,7 @@ fn publish_of(
     Ok(Publish {
         pipe: (layout.pipe)(domain, &to, place)?,
         id: MessageId::new(),
+        id_is_chosen: false,
         event: event(&event_name, place)?,
         message: message(text, bytes_max, place)?,
         user: None,

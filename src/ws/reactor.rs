@@ -287,10 +287,11 @@ impl Reactor {
         }
         let mut portion = Vec::new();
         while self.news_bytes > 0
-            && let Some(News::Delivery(delivery)) = self.news.pop_front()
+            && let Some(news) = self.news.pop_front()
         {
-            self.news_bytes = self.news_bytes.saturating_sub(delivery.message.bytes() + MESSAGE_BYTES);
-            portion.push(News::Delivery(delivery));
+            let text_bytes = news.delivery().map_or(0, |delivery| delivery.message.bytes());
+            self.news_bytes = self.news_bytes.saturating_sub(text_bytes + MESSAGE_BYTES);
+            portion.push(news);
         }
         if !portion.is_empty() {
             self.shard.news(portion);

@@ -321,7 +321,7 @@ impl Shard {
 
     /// News for the pipes that are heard here. What came together for one pipe goes out together.
     pub fn news(&mut self, news: Vec<News>) {
-        let deliveries: Vec<Arc<Delivery>> = news.into_iter().map(|News::Delivery(delivery)| delivery).collect();
+        let deliveries: Vec<Arc<Delivery>> = news.iter().filter_map(News::delivery).cloned().collect();
         let mut rest = deliveries.as_slice();
         let mut delivered = 0;
         while let Some(first) = rest.first() {

@@ -34,7 +34,7 @@ fn stage() -> Stage {
 }
 
 fn no_page() -> Page {
-    Page { messages: Vec::new(), more: false }
+    Page { messages: Vec::new(), up_to: Position { epoch: 1, index: 0 }, more: false }
 }
 
 fn answer(ask: &Ask) -> Answer {
@@ -54,6 +54,7 @@ fn news(pipe: &Pipe, index: u64) -> News {
     let publish = Publish {
         pipe: pipe.clone(),
         id: MessageId::new(),
+        id_is_chosen: false,
         event: "event".parse().unwrap(),
         message: Message::new("text".into(), 100).unwrap(),
         user: None,
@@ -197,8 +198,8 @@ fn who_goes_between_two_pages_leaves_at_once() {
     stage.is_ready = false;
     stage.text(slot, "pipe_log\nroom\n");
     assert_eq!(stage.asked.len(), 1);
-    let News::Delivery(delivery) = news(&pipe("room"), 7);
-    stage.answer(slot, Answer::Page(Ok(Page { messages: vec![delivery], more: true })));
+    let delivery = news(&pipe("room"), 7).delivery().cloned().unwrap();
+    stage.answer(slot, Answer::Page(Ok(Page { up_to: delivery.position, messages: vec![delivery], more: true })));
     stage.asked();
     assert!(!stage.shard.may_read(slot), "the next page waits for room");
     stage.step(|shard, ask| shard.gone(slot, ask));
@@ -215,8 +216,8 @@ fn a_page_is_read_when_the_last_has_been_sent_and_from_where_it_ended() {
     stage.text(slot, "pipe_log\nroom\n");
     assert_eq!(stage.asked(), [""; 0]);
     stage.sent(slot);
-    let News::Delivery(delivery) = news(&pipe("room"), 7);
-    stage.answer_to_read(slot, Page { messages: vec![delivery], more: true });
+    let delivery = news(&pipe("room"), 7).delivery().cloned().unwrap();
+    stage.answer_to_read(slot, Page { up_to: delivery.position, messages: vec![delivery], more: true });
     assert_eq!(stage.asked(), ["read Newest(1000)"]);
     stage.sent(slot);
     stage.answer_to_read(slot, no_page());

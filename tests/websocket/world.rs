@@ -151,6 +151,7 @@ fn publish(pipe: Pipe, text: &str) -> Publish {
     Publish {
         pipe,
         id: MessageId::new(),
+        id_is_chosen: false,
         event: "event".parse().unwrap(),
         message: Message::new(text.to_owned(), usize::MAX).unwrap(),
         user: None,

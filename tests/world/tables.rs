@@ -55,7 +55,8 @@ impl World {
     pub fn heard(&self) -> Vec<(u32, String)> {
         let news = self.ear.take();
         news.iter()
-            .map(|News::Delivery(delivery)| (delivery.pipe.tenant().0, delivery.message.as_str().to_owned()))
+            .filter_map(News::delivery)
+            .map(|delivery| (delivery.pipe.tenant().0, delivery.message.as_str().to_owned()))
             .collect()
     }
 }

@@ -170,14 +170,14 @@ impl Disk {
         Ok(users)
     }
 
-    /// A page of history, without what was sent before `oldest`; `taken` is where the untaken begin.
+    /// A page of history, without what was sent before `oldest`. `head` is where the pipe stood before this began.
     pub fn history(
         &self,
         pipe: &Pipe,
         since: Since,
         max: PageMax,
         oldest: UnixMillis,
-        taken: u64,
+        head: &Head,
     ) -> Result<Page, StoreError> {
         let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HISTORY)?;
         let key = record::key_of(pipe);
@@ -185,14 +185,14 @@ impl Disk {
         let low = match since {
             Since::Beginning => 0,
             Since::After(index) => index.saturating_add(1),
-            Since::Untaken => taken.saturating_add(1),
-            Since::Newest(0) => return Ok(Page { messages: Vec::new(), more: false }),
+            Since::Untaken => head.taken.saturating_add(1),
+            Since::Newest(0) => return Ok(Page { messages: Vec::new(), up_to: head.position, more: false }),
             Since::Newest(count) => match table.range((key, 0)..=(key, u64::MAX))?.rev().nth(count - 1) {
                 Some(entry) => entry?.0.value().1,
                 None => 0,
             },
         };
-        let mut page = Page { messages: Vec::new(), more: false };
+        let mut page = Page { messages: Vec::new(), up_to: head.position, more: false };
         let mut bytes = 0;
         for entry in table.range((key, low)..=(key, u64::MAX))? {
             let (place, record) = entry?;
@@ -205,6 +205,12 @@ impl Disk {
                 bytes += record.value().len();
                 page.messages.push(Arc::new(delivery));
             }
+        }
+        // What was written since the head was looked at may be among them.
+        if let Some(last) = page.messages.last()
+            && (page.more || last.position.index > head.position.index)
+        {
+            page.up_to = last.position;
         }
         Ok(page)
     }

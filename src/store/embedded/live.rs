@@ -213,9 +213,9 @@ impl Live {
         live.listeners.count()
     }
 
-    /// Up to which index a log has been taken.
-    pub fn taken(&self, pipe: &Pipe, now: UnixMillis) -> u64 {
-        self.lock([pipe].into_iter()).pipe(pipe, now).head.taken
+    /// Where a pipe stands.
+    pub fn head(&self, pipe: &Pipe, now: UnixMillis) -> Head {
+        self.lock([pipe].into_iter()).pipe(pipe, now).head
     }
 
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
@@ -300,7 +300,7 @@ impl Locked<'_> {
         for (sender_listens, delivery) in deliveries {
             let live = self.pipe(&delivery.pipe, delivery.sent_at);
             let receivers = live.listeners.count().saturating_sub(u64::from(sender_listens));
-            published.push(Published { position: delivery.position, receivers });
+            published.push(Published { position: delivery.position, receivers, is_repeat: false });
             for ear in live.listeners.ears() {
                 if let Some(news) = news.get_mut(usize::from(ear.0)) {
                     news.push(News::Delivery(Arc::clone(&delivery)));

@@ -1,13 +1,11 @@
 //! How pipes, messages and settings are written down. Every value ends with a checksum over its key and itself,
 //! because the engine does not look at what it reads back.
 
-use std::sync::OnceLock;
-
 use uuid::Uuid;
 
 use super::live::Head;
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
+use crate::pipe::{Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use crate::store::{Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
 
@@ -160,7 +158,7 @@ fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
         user: UserId::new(u64::from(u32::from_be_bytes(*user))),
         origin: None,
         sent_at: UnixMillis(u64::from_be_bytes(*sent_at)),
-        encoded: OnceLock::new(),
+        encoded: Encoded::default(),
     })
 }
 
