@@ -257,6 +257,7 @@ impl Draft {
                 outbox_bytes_max: 0,
                 subscriptions_max: 0,
                 connections_max: 0,
+                drain_seconds_max: 0,
                 ear_bytes_max: 0,
             },
             history_bytes_max_per_pipe: 0,

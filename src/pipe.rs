@@ -203,7 +203,7 @@ pub struct MessageTooLong {
     pub bytes_max: usize,
 }
 
-/// Whether a text is JSON (RFC 8259), nested no deeper than 127 times. What cannot be is seen by its first byte.
+/// Whether a text is JSON (RFC 8259), however deeply nested: nothing of it is kept. What cannot be is seen by its first byte.
 pub fn is_json(text: &str) -> bool {
     let may_begin = |byte: &u8| matches!(byte, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n');
     text.trim_ascii_start().as_bytes().first().is_some_and(may_begin)

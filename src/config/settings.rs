@@ -322,6 +322,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(|draft| &mut draft.ws.outbox_bytes_max, 16 * KIB..=GIB),
     },
     Setting {
+        key: "drain_seconds_max",
+        flag: "drain-seconds-max",
+        group: BROWSERS,
+        about: "How long browsers have to move to another node when this one stops",
+        default: Some("5"),
+        example: "5",
+        kind: Kind::Seconds(|draft| &mut draft.ws.drain_seconds_max, 0..=600),
+    },
+    Setting {
         key: "ear_bytes_max",
         flag: "ear-bytes-max",
         group: BROWSERS,

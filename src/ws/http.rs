@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
+use super::codec::CloseCode;
 use crate::node::AllowedOrigins;
 use crate::user::{Credentials, TenantId, UserId};
 
@@ -57,11 +58,29 @@ pub struct Opening {
     pub language: String,
 }
 
+impl Opening {
+    /// What the headers say, whoever it is.
+    fn of_stranger(request: &httparse::Request<'_, '_>, address: IpAddr) -> Opening {
+        Opening {
+            tenant: TenantId::ROOT,
+            credentials: None,
+            major_version: 0,
+            uuid: String::new(),
+            address,
+            user_agent: shortened(header(request, "user-agent"), AGENT_BYTES_MAX),
+            origin: shortened(header(request, "origin"), AGENT_BYTES_MAX),
+            language: shortened(header(request, "accept-language"), LANGUAGE_BYTES_MAX),
+        }
+    }
+}
+
 /// Why a WebSocket is refused, with the original's number. It is said in a frame, after the handshake.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Refusal {
     pub code: u16,
     pub text: &'static str,
+    /// How generation 5 is told, instead.
+    pub close_code: Option<CloseCode>,
 }
 
 /// Reads the request at the front of `bytes`.
@@ -139,7 +158,9 @@ fn websocket(
     let opening = Parameters::parse(parameters).opening(request, address).and_then(|opening| {
         // What is kept of the header may be shortened: the whole of it counts.
         let is_allowed = site.origins.admit(opening.tenant, header(request, "origin"));
-        is_allowed.then_some(opening).ok_or(Refusal { code: 423, text: "Pages from this origin may not connect here" })
+        let close_code = (opening.major_version > 4).then_some(CloseCode::ForeignOrigin);
+        let text = "Pages from this origin may not connect here";
+        is_allowed.then_some(opening).ok_or(Refusal { code: 423, text, close_code })
     });
     Request::WebSocket { request_bytes, response: Bytes::from(response), opening }
 }
@@ -180,7 +201,10 @@ impl<'t> Parameters<'t> {
     }
 
     fn opening(&self, request: &httparse::Request<'_, '_>, address: IpAddr) -> Result<Opening, Refusal> {
-        let refuse = |code, text| Refusal { code, text };
+        let refuse = |code, text| Refusal { code, text, close_code: None };
+        if let Some(major_version @ 5..) = self.major_version() {
+            return self.opening_of_five(major_version, request, address);
+        }
         if self.key.is_none() || self.user.is_none() {
             return Err(refuse(401, "The address must be /ws/sesion=KEY&myid=USER&devid=TENANT&v=4.08&uuid=ID"));
         }
@@ -191,21 +215,38 @@ impl<'t> Parameters<'t> {
             }
             Some(_) => TenantId::ROOT,
         };
-        let version = self.version.and_then(|version| version.split_once('.'));
-        let major_version = version.and_then(|(major, minor)| minor.parse::<u32>().ok().and(major.parse().ok()));
         let user = self.user.and_then(|user| user.parse().ok()).and_then(UserId::new);
         let key = self.key.filter(|key| !key.is_empty() && *key != "undefined");
         let is_uuid = |uuid: &&str| uuid.len() <= UUID_BYTES_MAX && *uuid != "undefined";
         Ok(Opening {
             tenant,
             credentials: user.zip(key).map(|(user, key)| Credentials { tenant, user, key: key.to_owned() }),
-            major_version: major_version.ok_or(refuse(418, "The address says no version such as v=4.08"))?,
+            major_version: self.major_version().ok_or(refuse(418, "The address says no version such as v=4.08"))?,
             uuid: self.uuid.filter(is_uuid).unwrap_or_default().to_owned(),
-            address,
-            user_agent: shortened(header(request, "user-agent"), AGENT_BYTES_MAX),
-            origin: shortened(header(request, "origin"), AGENT_BYTES_MAX),
-            language: shortened(header(request, "accept-language"), LANGUAGE_BYTES_MAX),
+            ..Opening::of_stranger(request, address)
         })
+    }
+
+    /// Generation 5 says in its first frame who it is; here it names its tenant.
+    fn opening_of_five(
+        &self,
+        major_version: u32,
+        request: &httparse::Request<'_, '_>,
+        address: IpAddr,
+    ) -> Result<Opening, Refusal> {
+        let text = "The devid in the address is no tenant: 0 to 99999";
+        let tenant = TenantId::parse(self.tenant.unwrap_or("0"));
+        let tenant = tenant.ok_or(Refusal { code: 406, text, close_code: Some(CloseCode::NoHello) })?;
+        Ok(Opening { tenant, major_version, ..Opening::of_stranger(request, address) })
+    }
+
+    /// `4.08` or, in generation 5, only `5`.
+    fn major_version(&self) -> Option<u32> {
+        let version = self.version?;
+        match version.split_once('.') {
+            Some((major, minor)) => minor.parse::<u32>().ok().and(major.parse().ok()),
+            None => version.parse().ok().filter(|major| *major > 4),
+        }
     }
 }
 

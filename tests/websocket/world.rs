@@ -44,6 +44,7 @@ pub fn config() -> ws::Config {
         outbox_bytes_max: 1024 * 1024,
         subscriptions_max: 1024,
         connections_max: 10_000,
+        drain_seconds_max: 0,
         ear_bytes_max: 8 * 1024 * 1024,
     }
 }

@@ -1,20 +1,20 @@
 //! How a connection ends, and what it leaves behind: nothing.
 
-use super::{Asking, CLOSING_MILLIS_MAX, Shard, State, TOO_SLOW_MAX, TOO_SLOW_MILLIS_MAX};
+use super::{Asking, CLOSING_MILLIS_MAX, Shard, State, TOO_SLOW_MAX, TOO_SLOW_MILLIS_MAX, Whose};
 use crate::clock::UnixMillis;
+use crate::frame;
 use crate::node::Ask;
 use crate::pipe::ConnectionId;
+use crate::session::Ending;
+use crate::user::Generation;
 use crate::ws::codec::{self, CloseCode};
-
-/// Why a slow client is sent away, in its close frame.
-const TOO_SLOW: &str = "too slow, come back";
 
 impl Shard {
     /// Closes with a reason, which only a client that can do something with a close frame is told.
     pub(super) fn close_with(&mut self, slot: u32, code: CloseCode, now: UnixMillis) {
         let Some(connection) = self.connections.get(slot as usize) else { return };
         if let State::Open(session, _) = &connection.state
-            && session.answers_close()
+            && session.generation() == Generation::Five
         {
             self.outboxes.push(slot, codec::close(code));
         }
@@ -28,8 +28,8 @@ impl Shard {
         tracing::debug!("{} is too slow and is sent away", connection.address);
         self.status.browser_too_slow();
         match &connection.state {
-            State::Open(session, _) if session.answers_close() && !connection.is_closing => {
-                self.outboxes.end_with(slot, codec::close_because(CloseCode::TryAgainLater, TOO_SLOW));
+            State::Open(session, _) if session.generation() == Generation::Five && !connection.is_closing => {
+                self.outboxes.end_with(slot, codec::close(CloseCode::TooSlow));
                 self.left(slot, now, ask);
             }
             _ => self.gone(slot, ask),
@@ -55,6 +55,16 @@ impl Shard {
         if self.connections.get(id.slot as usize).is_some_and(|connection| connection.id == id) {
             self.gone(id.slot, ask);
         }
+    }
+
+    /// A session has had enough.
+    pub(super) fn end(&mut self, slot: u32, ending: Ending, now: UnixMillis) {
+        let code = match ending {
+            Ending::NoStore => CloseCode::NoStore,
+            Ending::UnknownGeneration => CloseCode::UnknownGeneration,
+            Ending::NoHello => CloseCode::NoHello,
+        };
+        self.close_with(slot, code, now);
     }
 
     /// Nothing more is read; the connection ends when its outbox is empty.
@@ -120,9 +130,34 @@ impl Shard {
                 self.departures.insert(id, departure);
             }
             Some(departure) => {
-                ask(id, departure);
+                ask(Whose::Connection(id), departure);
             }
             None => {}
+        }
+    }
+
+    /// The node stops. Who understands it is asked to move, and has a while; the others are told, as far as they
+    /// understand that, or not.
+    pub fn drain(&mut self, now: UnixMillis) {
+        self.is_draining = true;
+        let within_seconds = self.config.drain_seconds_max;
+        self.drained_at = Some(UnixMillis(now.0 + within_seconds * 1_000));
+        let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
+        for slot in slots {
+            match self.connections.get(slot as usize).map(|connection| &connection.state) {
+                Some(State::Open(session, _)) if session.generation() == Generation::Five && within_seconds > 0 => {
+                    self.outboxes.push(slot, frame::five::move_away(within_seconds));
+                }
+                _ => self.close_with(slot, CloseCode::Moving, now),
+            }
+        }
+    }
+
+    /// Whoever was asked to move and has not is sent away.
+    pub(super) fn end_draining(&mut self, now: UnixMillis) {
+        if self.drained_at.take_if(|deadline| *deadline <= now).is_some() {
+            let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
+            slots.into_iter().for_each(|slot| self.close_with(slot, CloseCode::Moving, now));
         }
     }
 }
