@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +14,15 @@ use tokio::sync::oneshot;
 
 use super::committer::Work;
 use super::disk::Disk;
+use super::head::Head;
 use super::listeners::Listeners;
+use super::repeats::{First, Repeats};
+use super::window::{NodeBytes, Window};
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
-use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
+use crate::pipe::{Delivery, MessageId, Pipe, PipeName, Position, Retention};
+use crate::store::{
+    Ear, EarId, Listening, News, Page, PageMax, Publish, Published, Recovered, Room, StoreError, WINDOW_MILLIS_MAX,
+};
 use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
@@ -31,6 +37,12 @@ pub struct Live {
     ears: Vec<Arc<Ear>>,
     /// Where a pipe stands that keeps messages and has been forgotten here.
     disk: Arc<Disk>,
+    /// Locked inside a stripe, never the other way round.
+    repeats: Mutex<Repeats>,
+    /// What all windows take.
+    window_bytes: NodeBytes,
+    /// Most of that.
+    window_bytes_max: usize,
 }
 
 #[derive(Default)]
@@ -46,50 +58,13 @@ pub struct LivePipe {
     /// Whether `pipes_settings` says something about it.
     pub is_set: bool,
     listeners: Listeners,
+    /// Without listeners, it counts as heard until then.
+    heard_until: UnixMillis,
+    /// Made by the first message while the pipe is heard.
+    window: Option<Box<Window>>,
     /// Pieces of work that the committer has of this pipe.
     with_committer: u32,
     used_at: UnixMillis,
-}
-
-/// Where a pipe stands and what it keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// Of the newest message.
-    pub position: Position,
-    pub kept_count: u64,
-    pub kept_bytes: u64,
-    /// Up to this index the messages of a user's log have been taken.
-    pub taken: u64,
-    pub retention: Retention,
-}
-
-impl Head {
-    /// A pipe nobody has published to, in an epoch of its own.
-    pub fn new(pipe: &Pipe) -> Head {
-        Head {
-            position: Position { epoch: new_epoch(), index: 0 },
-            kept_count: 0,
-            kept_bytes: 0,
-            taken: 0,
-            retention: Retention::default_of(pipe),
-        }
-    }
-
-    /// One message of so many bytes is no longer kept.
-    pub fn forget(&mut self, bytes: u64) {
-        self.kept_count = self.kept_count.saturating_sub(1);
-        self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
-    }
-}
-
-/// Random, and within what a JavaScript number holds exactly.
-fn new_epoch() -> u64 {
-    // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
-    getrandom::u64().unwrap_or_else(|_| {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| u64::from(since.subsec_nanos()) ^ (since.as_secs() << 20))
-    }) >> 11
 }
 
 /// What became of a batch that was handed in.
@@ -99,12 +74,33 @@ pub enum Routed {
     Queued(oneshot::Receiver<Result<Vec<Published>, StoreError>>),
 }
 
+/// A message that has its place, or had it before.
+pub enum Numbered {
+    /// With its receivers.
+    First(Arc<Delivery>, u64),
+    Repeat(Published),
+}
+
+/// Where to look for what was missed.
+pub enum Sought {
+    Found(Recovered),
+    /// In the history of a pipe that stands here.
+    OnDisk(Head),
+}
+
 /// Room in each ear that hears a batch.
 pub type Rooms = Vec<(EarId, Room)>;
 
 impl Live {
-    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>) -> Live {
-        Live { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), ears, disk }
+    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>, window_bytes_max: usize) -> Live {
+        Live {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            ears,
+            disk,
+            repeats: Mutex::default(),
+            window_bytes: NodeBytes::default(),
+            window_bytes_max,
+        }
     }
 
     /// Where a pipe stands that is not known here. Pipes with a setting always are; what keeps messages without one
@@ -114,13 +110,7 @@ impl Live {
         if !retention.keeps() {
             return Head::new(pipe);
         }
-        match self.disk.head(pipe) {
-            Ok(head) => head.map_or_else(|| Head::new(pipe), |head| Head { retention, ..head }),
-            Err(error) => {
-                tracing::error!("{error}; the pipe begins a new epoch");
-                Head::new(pipe)
-            }
-        }
+        self.disk.head_or_new(pipe, retention)
     }
 
     /// Reserves room for the batch in every ear that hears it now.
@@ -168,15 +158,34 @@ impl Live {
             let _ = committer.send(Work::Publish { batch, rooms, reply });
             return Routed::Queued(answer);
         }
-        let deliveries = batch
-            .into_iter()
-            .map(|publish| {
-                let head = &mut locked.pipe(&publish.pipe, now).head;
-                head.position.index += 1;
-                (publish.sender_listens, Arc::new(publish.numbered(head.position, now)))
-            })
-            .collect();
-        Routed::Announced(locked.announce(deliveries, rooms))
+        let numbered = batch.into_iter().map(|publish| self.number(publish, &mut locked, now)).collect();
+        Routed::Announced(locked.announce(numbered, rooms))
+    }
+
+    /// Numbers a message that is not kept.
+    fn number(&self, publish: Publish, locked: &mut Locked<'_>, now: UnixMillis) -> Numbered {
+        let chosen = publish.id_is_chosen.then_some(publish.id);
+        if let Some(first) = chosen.and_then(|id| self.first(&publish.pipe, id, now)) {
+            return Numbered::Repeat(first);
+        }
+        let live = locked.pipe(&publish.pipe, now);
+        live.head.position.index += 1;
+        let position = live.head.position;
+        let receivers = live.receivers(publish.sender_listens);
+        if let Some(id) = chosen {
+            let published = Published { position, receivers, is_repeat: false };
+            self.remember(First { pipe: publish.pipe.clone(), id, published, at: now }, now);
+        }
+        Numbered::First(Arc::new(publish.numbered(position, now)), receivers)
+    }
+
+    /// What was answered when a message was first published under this chosen id.
+    pub fn first(&self, pipe: &Pipe, id: MessageId, now: UnixMillis) -> Option<Published> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).first(pipe, id, now)
+    }
+
+    pub fn remember(&self, first: First, now: UnixMillis) {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).remember(first, now);
     }
 
     /// Hands the committer something else to do with a pipe, in order with what is published to it.
@@ -202,6 +211,7 @@ impl Live {
     pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
         let mut locked = self.lock([pipe].into_iter());
         let live = locked.pipe(pipe, now);
+        live.let_go(now);
         live.listeners.add(ear);
         Listening { position: live.head.position, listeners: live.listeners.count() }
     }
@@ -209,13 +219,53 @@ impl Live {
     pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
         let mut locked = self.lock([pipe].into_iter());
         let live = locked.pipe(pipe, now);
+        let was_heard = live.listeners.count() > 0;
         live.listeners.remove(ear);
+        if was_heard && live.listeners.count() == 0 {
+            live.heard_until = UnixMillis(now.0.saturating_add(WINDOW_MILLIS_MAX));
+        }
         live.listeners.count()
+    }
+
+    /// What was published behind `after`, as far as memory can tell. What is announced after this continues where
+    /// the pipe stands now, and so does whatever is read from the disk.
+    pub fn recover(&self, pipe: &Pipe, after: Position, max: PageMax, now: UnixMillis) -> Sought {
+        let mut locked = self.lock([pipe].into_iter());
+        let live = locked.pipe(pipe, now);
+        live.let_go(now);
+        let position = live.head.position;
+        if after.epoch != position.epoch || after.index > position.index {
+            return Sought::Found(Recovered::Lost(position));
+        }
+        if let Some(window) = live.window.as_ref().filter(|window| window.reaches(after.index)) {
+            return Sought::Found(Recovered::Page(window.page(after.index, max, position)));
+        }
+        if after.index == position.index || (after.index >= live.head.floor && !live.head.retention.keeps()) {
+            return Sought::Found(Recovered::Page(Page { messages: Vec::new(), up_to: position, more: false }));
+        }
+        if after.index < live.head.floor {
+            return Sought::Found(Recovered::Lost(position));
+        }
+        Sought::OnDisk(live.head)
+    }
+
+    /// Lets go of the windows in one stripe that are too old, and of ids. Nobody can see it, because whoever looks at
+    /// a window does the same first: it only returns memory.
+    pub fn let_go(&self, stripe: usize, now: UnixMillis) {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
+        if self.window_bytes.load(Ordering::Relaxed) > 0 {
+            self.stripe(stripe % STRIPES).pipes.values_mut().for_each(|live| live.let_go(now));
+        }
     }
 
     /// Where a pipe stands.
     pub fn head(&self, pipe: &Pipe, now: UnixMillis) -> Head {
         self.lock([pipe].into_iter()).pipe(pipe, now).head
+    }
+
+    /// Connections that listen to a pipe, without the sender.
+    pub fn receivers(&self, pipe: &Pipe, sender_listens: bool) -> u64 {
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.receivers(sender_listens))
     }
 
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
@@ -278,10 +328,12 @@ impl Locked<'_> {
         live
     }
 
-    /// The committer is done with one piece of work of this pipe, and this is where the pipe stands now.
+    /// The committer is done with one piece of work of this pipe, and this is what the pipe keeps now. The position
+    /// moves when it is announced: of one group, later messages may still have that before them.
     pub fn move_head(&mut self, pipe: &Pipe, heads: &HashMap<Pipe, Head>, now: UnixMillis) {
         if let Some(head) = heads.get(pipe) {
-            self.pipe(pipe, now).head = *head;
+            let live = self.pipe(pipe, now);
+            live.head = Head { position: live.head.position, ..*head };
         }
         self.returned(pipe, now);
     }
@@ -292,15 +344,22 @@ impl Locked<'_> {
         live.with_committer = live.with_committer.saturating_sub(1);
     }
 
-    /// Puts numbered messages into every ear that hears them, in order. Beside each stands whether its sender
-    /// listens, who does not count as a receiver.
-    pub fn announce(&mut self, deliveries: Vec<(bool, Arc<Delivery>)>, rooms: Rooms) -> Vec<Published> {
+    /// Puts numbered messages into the windows of their pipes and into every ear that hears them, in order.
+    pub fn announce(&mut self, numbered: Vec<Numbered>, rooms: Rooms) -> Vec<Published> {
         let mut news: Vec<Vec<News>> = vec![Vec::new(); self.live.ears.len()];
-        let mut published = Vec::with_capacity(deliveries.len());
-        for (sender_listens, delivery) in deliveries {
-            let live = self.pipe(&delivery.pipe, delivery.sent_at);
-            let receivers = live.listeners.count().saturating_sub(u64::from(sender_listens));
+        let mut published = Vec::with_capacity(numbered.len());
+        for numbered in numbered {
+            let (delivery, receivers) = match numbered {
+                Numbered::First(delivery, receivers) => (delivery, receivers),
+                Numbered::Repeat(first) => {
+                    published.push(first);
+                    continue;
+                }
+            };
             published.push(Published { position: delivery.position, receivers, is_repeat: false });
+            let (window_bytes, window_bytes_max) = (&self.live.window_bytes, self.live.window_bytes_max);
+            let live = self.pipe(&delivery.pipe, delivery.sent_at);
+            live.stand_behind(&delivery, window_bytes, window_bytes_max);
             for ear in live.listeners.ears() {
                 if let Some(news) = news.get_mut(usize::from(ear.0)) {
                     news.push(News::Delivery(Arc::clone(&delivery)));
@@ -325,9 +384,13 @@ impl Stripe {
             return;
         }
         let quiet_since = UnixMillis(now.0.saturating_sub(IDLE_MILLIS_MAX));
+        self.pipes.values_mut().for_each(|live| live.let_go(now));
         self.pipes.retain(|_, live| !live.is_idle() || live.used_at > quiet_since);
-        if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
-            self.pipes.retain(|_, live| !live.is_idle());
+        // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
+        for spares_heard in [true, false] {
+            if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
+                self.pipes.retain(|_, live| !live.is_idle() || (spares_heard && live.is_heard(now)));
+            }
         }
         self.sweep_at = self.pipes.len() * 2;
     }
@@ -335,12 +398,68 @@ impl Stripe {
 
 impl LivePipe {
     fn new(head: Head, now: UnixMillis) -> LivePipe {
-        LivePipe { head, is_set: false, listeners: Listeners::Nobody, with_committer: 0, used_at: now }
+        let (listeners, heard_until) = (Listeners::Nobody, UnixMillis(0));
+        LivePipe { head, is_set: false, listeners, heard_until, window: None, with_committer: 0, used_at: now }
     }
 
     /// Nobody would miss it: what it keeps without a setting, the disk knows.
     fn is_idle(&self) -> bool {
-        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set
+        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set && self.window.is_none()
+    }
+
+    /// Whether somebody listens, or did a moment ago.
+    fn is_heard(&self, now: UnixMillis) -> bool {
+        self.listeners.count() > 0 || now < self.heard_until
+    }
+
+    /// Connections that listen, without the sender.
+    fn receivers(&self, sender_listens: bool) -> u64 {
+        self.listeners.count().saturating_sub(u64::from(sender_listens))
+    }
+
+    /// The pipe stands behind this message now. Its window has it, if the pipe is heard and the node has room; a
+    /// window that is given up begins again behind it.
+    fn stand_behind(&mut self, delivery: &Arc<Delivery>, window_bytes: &NodeBytes, window_bytes_max: usize) {
+        self.let_go(delivery.sent_at);
+        self.head.position = delivery.position;
+        let before = delivery.position.index.saturating_sub(1);
+        // What a pipe without a history lacks behind its floor was deleted; one with a history has it there.
+        let floor = if self.head.retention.keeps() { before } else { self.head.floor.min(before) };
+        if self.is_heard(delivery.sent_at) {
+            let window = self.window.get_or_insert_with(|| Box::new(Window::new(floor, window_bytes)));
+            window.push(delivery);
+            if window.is_empty() || window_bytes.load(Ordering::Relaxed) > window_bytes_max {
+                self.window = None;
+            }
+        }
+        if !self.head.retention.keeps() {
+            self.head.trim(delivery.position.index);
+        }
+    }
+
+    /// Lets go of what the window held for long enough, and of the window when nobody has listened for so long.
+    fn let_go(&mut self, now: UnixMillis) {
+        let is_heard = self.is_heard(now);
+        if let Some(window) = &mut self.window {
+            window.expire(now);
+            if window.is_empty() || !is_heard {
+                self.window = None;
+            }
+        }
+    }
+
+    /// These messages were deleted.
+    pub fn erase(&mut self, indexes: &[u64]) {
+        if let Some(window) = &mut self.window {
+            window.erase(indexes);
+        }
+    }
+
+    /// All messages behind this index were deleted.
+    pub fn erase_behind(&mut self, index: u64) {
+        if let Some(window) = &mut self.window {
+            window.erase_behind(index);
+        }
     }
 }
 
@@ -361,7 +480,7 @@ mod tests {
 
     #[test]
     fn a_million_names_used_once_leave_little_behind() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
         for number in 0..1_000_000 {
             let pipe = pipe(&format!("once_{number}"));
             live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(number / 100));
@@ -372,7 +491,7 @@ mod tests {
 
     #[test]
     fn a_pipe_that_is_heard_is_not_forgotten() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
         let heard = pipe("heard");
         let first = live.listen(&heard, EarId(0), UnixMillis(0));
         for number in 0..100_000 {
