@@ -5,6 +5,7 @@ mod disk;
 mod head;
 mod listeners;
 mod live;
+mod live_pipe;
 mod record;
 mod repeats;
 mod window;
@@ -21,7 +22,8 @@ use tokio::sync::oneshot;
 
 use self::committer::{Committer, Work};
 use self::disk::Disk;
-use self::live::{Live, Routed, Sought};
+use self::live::{Live, Routed};
+use self::live_pipe::Sought;
 use super::{
     Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
 };

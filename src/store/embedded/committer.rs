@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::disk::{Disk, Tables};
 use super::head::Head;
-use super::live::{Live, LivePipe, Numbered, Rooms};
+use super::live::{Live, Numbered, Rooms};
+use super::live_pipe::LivePipe;
 use super::repeats::First;
 use crate::clock::{Clock, UnixMillis};
 use crate::pipe::{MessageId, Pipe, Retention};

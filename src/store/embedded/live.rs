@@ -15,14 +15,12 @@ use tokio::sync::oneshot;
 use super::committer::Work;
 use super::disk::Disk;
 use super::head::Head;
-use super::listeners::Listeners;
+use super::live_pipe::{LivePipe, Sought};
 use super::repeats::{First, Repeats};
-use super::window::{NodeBytes, Window};
+use super::window::NodeBytes;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, MessageId, Pipe, PipeName, Position, Retention};
-use crate::store::{
-    Ear, EarId, Listening, News, Page, PageMax, Publish, Published, Recovered, Room, StoreError, WINDOW_MILLIS_MAX,
-};
+use crate::store::{Ear, EarId, Listening, News, PageMax, Publish, Published, Room, StoreError};
 use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
@@ -53,20 +51,6 @@ struct Stripe {
     sweep_at: usize,
 }
 
-pub struct LivePipe {
-    pub head: Head,
-    /// Whether `pipes_settings` says something about it.
-    pub is_set: bool,
-    listeners: Listeners,
-    /// Without listeners, it counts as heard until then.
-    heard_until: UnixMillis,
-    /// Made by the first message while the pipe is heard.
-    window: Option<Box<Window>>,
-    /// Pieces of work that the committer has of this pipe.
-    with_committer: u32,
-    used_at: UnixMillis,
-}
-
 /// What became of a batch that was handed in.
 pub enum Routed {
     Announced(Vec<Published>),
@@ -79,13 +63,6 @@ pub enum Numbered {
     /// With its receivers.
     First(Arc<Delivery>, u64),
     Repeat(Published),
-}
-
-/// Where to look for what was missed.
-pub enum Sought {
-    Found(Recovered),
-    /// In the history of a pipe that stands here.
-    OnDisk(Head),
 }
 
 /// Room in each ear that hears a batch.
@@ -138,7 +115,7 @@ impl Live {
 
     fn ears_of(&self, pipe: &Pipe) -> Vec<EarId> {
         let stripe = self.stripe(stripe_of(pipe));
-        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners.ears().collect())
+        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners().ears().collect())
     }
 
     /// Numbers and announces the batch, or hands all of it to the committer if any of its pipes keeps messages.
@@ -209,44 +186,16 @@ impl Live {
     }
 
     pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        live.let_go(now);
-        live.listeners.add(ear);
-        Listening { position: live.head.position, listeners: live.listeners.count() }
+        self.lock([pipe].into_iter()).pipe(pipe, now).listen(ear, now)
     }
 
     pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        let was_heard = live.listeners.count() > 0;
-        live.listeners.remove(ear);
-        if was_heard && live.listeners.count() == 0 {
-            live.heard_until = UnixMillis(now.0.saturating_add(WINDOW_MILLIS_MAX));
-        }
-        live.listeners.count()
+        self.lock([pipe].into_iter()).pipe(pipe, now).unlisten(ear, now)
     }
 
-    /// What was published behind `after`, as far as memory can tell. What is announced after this continues where
-    /// the pipe stands now, and so does whatever is read from the disk.
+    /// What was published behind `after`, as far as memory can tell.
     pub fn recover(&self, pipe: &Pipe, after: Position, max: PageMax, now: UnixMillis) -> Sought {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        live.let_go(now);
-        let position = live.head.position;
-        if after.epoch != position.epoch || after.index > position.index {
-            return Sought::Found(Recovered::Lost(position));
-        }
-        if let Some(window) = live.window.as_ref().filter(|window| window.reaches(after.index)) {
-            return Sought::Found(Recovered::Page(window.page(after.index, max, position)));
-        }
-        if after.index == position.index || (after.index >= live.head.floor && !live.head.retention.keeps()) {
-            return Sought::Found(Recovered::Page(Page { messages: Vec::new(), up_to: position, more: false }));
-        }
-        if after.index < live.head.floor {
-            return Sought::Found(Recovered::Lost(position));
-        }
-        Sought::OnDisk(live.head)
+        self.lock([pipe].into_iter()).pipe(pipe, now).recover(after, max, now)
     }
 
     /// Lets go of the windows in one stripe that are too old, and of ids. Nobody can see it, because whoever looks at
@@ -269,7 +218,7 @@ impl Live {
     }
 
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
-        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners.count())
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners().count())
     }
 
     /// The named pipes of a tenant that somebody listens to.
@@ -297,7 +246,7 @@ impl Live {
         let mut found = Vec::new();
         for number in 0..STRIPES {
             let stripe = self.stripe(number);
-            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners.count() {
+            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners().count() {
                 0 => None,
                 listeners => wanted(pipe, listeners),
             }));
@@ -360,7 +309,7 @@ impl Locked<'_> {
             let (window_bytes, window_bytes_max) = (&self.live.window_bytes, self.live.window_bytes_max);
             let live = self.pipe(&delivery.pipe, delivery.sent_at);
             live.stand_behind(&delivery, window_bytes, window_bytes_max);
-            for ear in live.listeners.ears() {
+            for ear in live.listeners().ears() {
                 if let Some(news) = news.get_mut(usize::from(ear.0)) {
                     news.push(News::Delivery(Arc::clone(&delivery)));
                 }
@@ -393,73 +342,6 @@ impl Stripe {
             }
         }
         self.sweep_at = self.pipes.len() * 2;
-    }
-}
-
-impl LivePipe {
-    fn new(head: Head, now: UnixMillis) -> LivePipe {
-        let (listeners, heard_until) = (Listeners::Nobody, UnixMillis(0));
-        LivePipe { head, is_set: false, listeners, heard_until, window: None, with_committer: 0, used_at: now }
-    }
-
-    /// Nobody would miss it: what it keeps without a setting, the disk knows.
-    fn is_idle(&self) -> bool {
-        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set && self.window.is_none()
-    }
-
-    /// Whether somebody listens, or did a moment ago.
-    fn is_heard(&self, now: UnixMillis) -> bool {
-        self.listeners.count() > 0 || now < self.heard_until
-    }
-
-    /// Connections that listen, without the sender.
-    fn receivers(&self, sender_listens: bool) -> u64 {
-        self.listeners.count().saturating_sub(u64::from(sender_listens))
-    }
-
-    /// The pipe stands behind this message now. Its window has it, if the pipe is heard and the node has room; a
-    /// window that is given up begins again behind it.
-    fn stand_behind(&mut self, delivery: &Arc<Delivery>, window_bytes: &NodeBytes, window_bytes_max: usize) {
-        self.let_go(delivery.sent_at);
-        self.head.position = delivery.position;
-        let before = delivery.position.index.saturating_sub(1);
-        // What a pipe without a history lacks behind its floor was deleted; one with a history has it there.
-        let floor = if self.head.retention.keeps() { before } else { self.head.floor.min(before) };
-        if self.is_heard(delivery.sent_at) {
-            let window = self.window.get_or_insert_with(|| Box::new(Window::new(floor, window_bytes)));
-            window.push(delivery);
-            if window.is_empty() || window_bytes.load(Ordering::Relaxed) > window_bytes_max {
-                self.window = None;
-            }
-        }
-        if !self.head.retention.keeps() {
-            self.head.trim(delivery.position.index);
-        }
-    }
-
-    /// Lets go of what the window held for long enough, and of the window when nobody has listened for so long.
-    fn let_go(&mut self, now: UnixMillis) {
-        let is_heard = self.is_heard(now);
-        if let Some(window) = &mut self.window {
-            window.expire(now);
-            if window.is_empty() || !is_heard {
-                self.window = None;
-            }
-        }
-    }
-
-    /// These messages were deleted.
-    pub fn erase(&mut self, indexes: &[u64]) {
-        if let Some(window) = &mut self.window {
-            window.erase(indexes);
-        }
-    }
-
-    /// All messages behind this index were deleted.
-    pub fn erase_behind(&mut self, index: u64) {
-        if let Some(window) = &mut self.window {
-            window.erase_behind(index);
-        }
     }
 }
 

@@ -19,13 +19,7 @@ pub struct First {
     pub at: UnixMillis,
 }
 
-impl First {
-    /// Whether a second publish at `now` is still known to be the same message.
-    pub fn is_known(&self, now: UnixMillis) -> bool {
-        is_known(self.at, now)
-    }
-}
-
+/// Whether a second publish at `now` is still known to be the same message.
 fn is_known(at: UnixMillis, now: UnixMillis) -> bool {
     now.0 <= at.0.saturating_add(REPEAT_MILLIS)
 }
