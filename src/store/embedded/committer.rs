@@ -138,7 +138,7 @@ impl Committer {
         match work {
             Work::Publish { batch, .. } => self.number(batch, changes, tables).map(Outcome::Numbered),
             Work::Erase { pipe, indexes, .. } => {
-                tables.erase(pipe, indexes, self.head(heads, pipe)).map(Outcome::Erased)
+                tables.erase(pipe, indexes, self.head(heads, pipe), self.clock.now()).map(Outcome::Erased)
             }
             Work::Take { pipe, index, .. } => {
                 let head = self.head(heads, pipe);
@@ -154,16 +154,15 @@ impl Committer {
                 head.retention = *retention;
                 if !retention.keeps() {
                     // Nobody asked to delete these: what is not kept any more is trimmed.
-                    head.trim(head.position.index);
-                    tables.erase_all(pipe, head)?;
+                    tables.trim_all(pipe, head)?;
                 }
                 Ok(Outcome::Done)
             }
             Work::RemoveRetention { pipe, .. } => {
                 let was_set = tables.remove_retention(pipe)?;
                 let head = self.head(heads, pipe);
+                tables.erase_all(pipe, head, self.clock.now())?;
                 head.retention = Retention::default_of(pipe);
-                tables.erase_all(pipe, head)?;
                 Ok(Outcome::Removed(was_set, head.floor))
             }
             // Taken out of the group before it came here.

@@ -229,9 +229,14 @@ impl Tables<'_> {
                 break;
             }
         }
+        self.trim_old(&delivery.pipe, head, now)
+    }
+
+    /// Removes what is too old for the head's retention.
+    fn trim_old(&mut self, pipe: &Pipe, head: &mut Head, now: UnixMillis) -> Result<(), StoreError> {
         if head.retention.ttl_seconds.is_some() {
-            let oldest = head.retention.oldest_kept(now);
-            while self.remove_oldest(&delivery.pipe, &key, head, Some(oldest))? {}
+            let (key, oldest) = (record::key_of(pipe), head.retention.oldest_kept(now));
+            while self.remove_oldest(pipe, &key, head, Some(oldest))? {}
         }
         Ok(())
     }
@@ -271,8 +276,9 @@ impl Tables<'_> {
         Ok(Some((index, record.value().len() as u64, sent_at)))
     }
 
-    /// Removes messages by index; answers how many there were.
-    pub fn erase(&mut self, pipe: &Pipe, indexes: &[u64], head: &mut Head) -> Result<u64, StoreError> {
+    /// Removes messages by index; answers how many there were. What was too old already counts as trimmed.
+    pub fn erase(&mut self, pipe: &Pipe, indexes: &[u64], head: &mut Head, now: UnixMillis) -> Result<u64, StoreError> {
+        self.trim_old(pipe, head, now)?;
         let key = record::key_of(pipe);
         let mut erased = 0;
         for index in indexes {
@@ -285,8 +291,22 @@ impl Tables<'_> {
         Ok(erased)
     }
 
-    /// Removes the whole history of a pipe.
-    pub fn erase_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
+    /// Removes the whole history of a pipe, which nobody asked for.
+    pub fn trim_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
+        let key = record::key_of(pipe);
+        if let Some(entry) = self.history.range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))?.next_back() {
+            head.trim(entry?.0.value().1);
+        }
+        self.remove_all(pipe, head)
+    }
+
+    /// Removes the whole history of a pipe. What was too old already counts as trimmed.
+    pub fn erase_all(&mut self, pipe: &Pipe, head: &mut Head, now: UnixMillis) -> Result<(), StoreError> {
+        self.trim_old(pipe, head, now)?;
+        self.remove_all(pipe, head)
+    }
+
+    fn remove_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
         let key = record::key_of(pipe);
         self.history.retain_in((key.as_slice(), 0)..=(key.as_slice(), u64::MAX), |_, _| false)?;
         (head.kept_count, head.kept_bytes) = (0, 0);
