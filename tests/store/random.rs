@@ -12,7 +12,7 @@ use super::{ALL, World, over_every_store, pipe};
 const STEPS: usize = 250;
 
 fn seeds() -> std::ops::Range<u64> {
-    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 0..100 } else { 0..8 }
+    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 0..100 } else { 0..6 }
 }
 
 #[test]
