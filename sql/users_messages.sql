@@ -43,6 +43,8 @@ SELECT message, uuid FROM users_messages WHERE id = 8;
 -- message | uuid
 -- once | <uuid>
 -- 1 row
+DELETE FROM users_messages WHERE id = 8;
+-- OK, 1 row affected
 # index may be given, as in the original, and means nothing.
 INSERT INTO users_messages VALUES (3, 5, 'say', 'to who is here');
 -- OK, 1 row affected, insert id 1
