@@ -1,7 +1,7 @@
 //! What a node needs of a store: one place where messages get their numbers, are kept and are announced.
 //!
 //! A method belongs here only if another node must see its effect. The same promises, told as tests, are in
-//! `tests/store.rs` and run over every store.
+//! `tests/store/` and run over every store.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -199,7 +199,7 @@ mod tests {
         disk.write(|tables| {
             let retention = Retention { ttl_seconds: Some(10), ..before.retention };
             let mut head = Head { retention, ..before };
-            assert_eq!(tables.erase(&pipe, &[2], &mut head, UnixMillis(1))?, 1);
+            assert_eq!(tables.erase(&pipe, &[2], &mut head, UnixMillis(10_001))?, 1);
             assert_eq!((head.kept_count, head.floor), (1, 1));
             tables.set_head(&pipe, &head)
         })
