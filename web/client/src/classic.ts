@@ -4,7 +4,6 @@ import { nodeUrl } from './address.js'
 import { Comet, type Options } from './comet.js'
 import { CometError } from './errors.js'
 import type { Position } from './frames.js'
-import { identifier } from './identifier.js'
 import { pipesOf, type Place } from './names.js'
 import { call, type Message, type Subscription } from './subscription.js'
 import { Base64, stripslashes } from './text.js'
@@ -329,8 +328,8 @@ export class CometServerApi {
     const count = [node].flat().length
     const user = Number(options.user_id)
     const first_node = !roundrobin ? 0 : user > 0 ? user % count : Math.floor(this.#world.random() * count)
-    const protocol = wss === undefined ? options.protocol : wss ? 'wss' : 'ws'
-    return { first_node, ...options, ...node !== undefined && { node }, ...protocol !== undefined && { protocol } }
+    const protocol = wss === undefined ? options.protocol ?? this.#world.page?.protocol ?? '' : wss ? 'wss' : 'ws'
+    return { first_node, ...options, protocol, ...node !== undefined && { node } }
   }
 
   #subscribe(place: Place, callback: ClassicCallback): string {
