@@ -16,6 +16,6 @@ export function nodeUrl(node: string, { tenant, secure }: AddressOptions): strin
   const parts = NODE.exec(node.trim())
   if (!parts) throw new CometError('invalid', `not the address of a node: ${JSON.stringify(node)}`)
   const [, scheme, host, mount = ''] = parts
-  const isSecure = scheme ? /s$/i.test(scheme) : secure
+  const isSecure = scheme ? /^(wss|https)$/i.test(scheme) : secure
   return `${isSecure ? 'wss' : 'ws'}://${host}${mount.replace(/\/+$/, '')}/ws/v=5&devid=${tenant}`
 }

@@ -142,7 +142,9 @@ test('several nodes: the next one when one is away', async () => {
   const other = network.node('other.example')
   node.isDown = true
   node.cut()
+  await clock.until(() => comet.state.name === 'waiting')
   await clock.until(() => comet.state.name === 'live')
+  await clock.pass(100)
   assert.match(network.dialled.at(-1) ?? '', /other\.example/)
   other.insert('chat', 1)
   await clock.pass(100)
@@ -276,7 +278,7 @@ test('a fatal refusal: stopped, saying why, until something is changed', async (
     node.isMute = false
     node.refuses = { code, reason: 'because' }
     node.cut(code, 'because')
-    await assert.rejects(waiting, new RegExp(`because \\(${code}\\)`))
+    await Promise.all([clock.pass(50), assert.rejects(waiting, new RegExp(`because \\(${code}\\)`))])
     assert.deepEqual(comet.state, { name: 'refused', code, reason: 'because' })
     tab.happens('online')
     await clock.pass(120_000)

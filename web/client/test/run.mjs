@@ -25,7 +25,7 @@ try {
     entryPoints: files.map(name => `test/${name}`), outdir: folder, outExtension: { '.js': '.mjs' },
     bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', sourcemap: 'inline', logLevel: 'warning',
   })
-  run('--enable-source-maps', '--test', ...files.map(name => `${folder}/${name.replace(/ts$/, 'mjs')}`))
+  run('--enable-source-maps', '--test', '--test-reporter=spec', ...files.map(name => `${folder}/${name.replace(/ts$/, 'mjs')}`))
 } finally {
   rmSync(folder, { recursive: true })
 }

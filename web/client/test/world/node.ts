@@ -29,6 +29,14 @@ export interface NodeOptions {
   readonly subscriptionsMax?: number
 }
 
+let epochs = 100
+
+/** No two nodes have the same. */
+function nextEpoch(): number {
+  epochs += 1
+  return epochs
+}
+
 type Command = Extract<ClientFrame, { id: number }>
 
 export class FakeNode {
@@ -50,14 +58,13 @@ export class FakeNode {
   losesAnswersTo: string | undefined
   #pipes = new Map<string, Pipe>()
   #published = new Map<string, { position: Position, receivers: number }>()
-  #epoch = 100
 
   constructor(readonly options: NodeOptions = {}) {}
 
   pipe(name: string): Pipe {
     const known = this.#pipes.get(name)
     if (known) return known
-    const fresh = { epoch: ++this.#epoch, head: 0, messages: [], floor: 0, kept: 0 }
+    const fresh = { epoch: nextEpoch(), head: 0, messages: [], floor: 0, kept: 0 }
     this.#pipes.set(name, fresh)
     return fresh
   }
@@ -67,7 +74,7 @@ export class FakeNode {
   }
 
   addUser(id: number, key: string): void {
-    this.users.set(id, { key, log: { epoch: ++this.#epoch, head: 0, messages: [], floor: 0, kept: 1000 }, taken: 0 })
+    this.users.set(id, { key, log: { epoch: nextEpoch(), head: 0, messages: [], floor: 0, kept: 1000 }, taken: 0 })
   }
 
   /** A backend publishes. */
@@ -90,7 +97,7 @@ export class FakeNode {
     this.cut()
     for (const pipe of this.#pipes.values()) {
       if (pipe.kept) continue
-      Object.assign(pipe, { epoch: ++this.#epoch, head: 0, messages: [], floor: 0 })
+      Object.assign(pipe, { epoch: nextEpoch(), head: 0, messages: [], floor: 0 })
     }
   }
 
