@@ -53,15 +53,13 @@ export class Switchboard {
   }
 
   fromTab(tab: string, frames: readonly ClientFrame[]): void {
-    const fresh: string[] = []
     for (const frame of frames) {
       if (frame.do === 'hello') this.#hello(tab, frame)
       else if (frame.do === 'taken') this.#take(frame.position)
-      else if (frame.do === 'subscribe') this.#subscribe(tab, frame.id, frame.pipes, fresh)
+      else if (frame.do === 'subscribe') this.#subscribe(tab, frame.id, frame.pipes)
       else if (frame.do === 'unsubscribe') this.#unsubscribe(tab, frame.id, frame.pipes)
       else this.#pass(frame, { tab, id: frame.id })
     }
-    if (this.#isOpen) this.#ask(fresh)
   }
 
   /** The tab is gone: what only it had subscribed to is given up. */
@@ -109,7 +107,8 @@ export class Switchboard {
     this.send([{ do: 'taken', position }])
   }
 
-  #subscribe(tab: string, id: number, wishes: readonly PipeWish[], fresh: string[]): void {
+  #subscribe(tab: string, id: number, wishes: readonly PipeWish[]): void {
+    const fresh: string[] = []
     for (const { pipe, position, last } of wishes) {
       this.#tabs.get(tab)?.pipes.add(pipe)
       let channel = this.#channels.get(pipe)
@@ -122,7 +121,8 @@ export class Switchboard {
       if (last && !position && channel.isLive) this.#enterWithHistory(channel, entry, last)
       else channel.enter({ ...entry, ...last && { last } })
     }
-    // Nobody waits for it, but an error of the whole command carries its id.
+    if (this.#isOpen) this.#ask(fresh)
+    // What is told about the pipes later carries the id all the same.
     this.post(tab, { is: 'answer', id })
   }
 

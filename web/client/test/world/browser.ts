@@ -96,6 +96,7 @@ interface Holder {
 export class Browser {
   readonly channels = new Set<FakeChannel>()
   readonly storage = new Map<string, string>()
+  tabs = 0
   #held = new Map<string, Holder>()
   #queues = new Map<string, Holder[]>()
 
@@ -188,7 +189,7 @@ export class Tab {
   constructor(readonly browser: Browser, { sharing = true, host = 'page.example', protocol = 'http:', isPage = true } = {}) {
     const { network, storage, seed } = browser
     const { clock } = network
-    const random = chance(seed * 1_000 + browser.channels.size + network.dialled.length)
+    const random = chance(seed * 1_000 + (browser.tabs += 1))
     const tab = this
     const locks: Locks = { request: (name, options, held) => browser.request(tab, name, options, held) }
     const page: Page = {
