@@ -1,0 +1,107 @@
+// Signals between the tabs of one browser, with or without a node: the original's `tabSignal`.
+
+import { call } from './subscription.js'
+import { surroundings, type Channel, type World } from './world.js'
+
+/** `isFromOtherTab` is the third argument, as programs expect it. */
+export type Slot = (parameter: unknown, signal: string, isFromOtherTab: boolean) => void
+
+interface Record {
+  readonly time: number
+  readonly value: unknown
+}
+
+const STATE_KEY = 'tabSignal_'
+
+export class TabSignal {
+  readonly #world: World
+  #signals = new Map<string, Map<string, Slot>>()
+  #channel: Channel | undefined
+  #count = 0
+
+  constructor(world: World = surroundings(), name = 'tabSignal_storage_emit') {
+    this.#world = world
+    this.#channel = world.openChannel?.(name)
+    if (this.#channel) this.#channel.onmessage = ({ data }) => this.#read(data as { name: string, param: unknown })
+  }
+
+  /** `connect(signal, slot)` or `connect(name, signal, slot)`; answers with the name of the slot. */
+  connect(...given: [signal: string, slot: Slot] | [name: string, signal: string, slot: Slot]): string {
+    const [name, signal, slot] = given.length === 3 ? given : [`sig${++this.#count}`, given[0], given[1]] as const
+    const slots = this.#signals.get(signal) ?? new Map<string, Slot>()
+    this.#signals.set(signal, slots.set(name, slot))
+    return name
+  }
+
+  disconnect(name: string, signal: string): boolean {
+    return this.#signals.get(signal)?.delete(name) ?? false
+  }
+
+  /** In this tab. */
+  emit(signal: string, parameter?: unknown): void {
+    this.#call(signal, parameter, false)
+  }
+
+  /** In every tab. */
+  emitAll(signal: string, parameter?: unknown): void {
+    this.send_emit(signal, parameter)
+    this.#call(signal, parameter, false)
+  }
+
+  /** In every other tab. */
+  send_emit(signal: string, parameter?: unknown): void {
+    this.#channel?.postMessage({ name: signal, param: parameter })
+  }
+
+  /** A value that all tabs share. With `minTime` one that is younger, in milliseconds, stays. */
+  setState(name: string, value: unknown, minTime?: number): boolean {
+    const age = this.#age(this.#record(name))
+    if (minTime !== undefined && age !== undefined && age < minTime) return false
+    const record: Record = { time: this.#world.now(), value }
+    try {
+      this.#world.storage?.setItem(STATE_KEY + name, JSON.stringify(record))
+    } catch {
+      return false
+    }
+    return this.#world.storage !== undefined
+  }
+
+  /** Undefined if there is none, or only one that is older than `maxAge` milliseconds. */
+  getState(name: string, maxAge?: number): unknown {
+    const record = this.#record(name)
+    const age = this.#age(record)
+    return age === undefined || (maxAge !== undefined && age > maxAge) ? undefined : record?.value
+  }
+
+  /** Has one of the tabs make the value anew whenever it is older than `maxAge` milliseconds; answers with how to stop it. */
+  intervalUpdateState(name: string, maxAge: number, update: (set: (value: unknown) => void) => void): () => void {
+    if (this.getState(name, maxAge) === undefined) call(update, value => { this.setState(name, value) })
+    let cancel = () => {}
+    const again = () => { cancel = this.intervalUpdateState(name, maxAge, update) }
+    const stop = this.#world.after(maxAge, again)
+    return () => {
+      stop()
+      cancel()
+    }
+  }
+
+  #call(signal: string, parameter: unknown, isFromOtherTab: boolean): void {
+    for (const slot of [...this.#signals.get(signal)?.values() ?? []]) call(slot, parameter, signal, isFromOtherTab)
+  }
+
+  #read({ name, param }: { name: string, param: unknown }): void {
+    this.#call(name, param, true)
+  }
+
+  #age(record: Record | undefined): number | undefined {
+    return record && this.#world.now() - record.time
+  }
+
+  #record(name: string): Record | undefined {
+    try {
+      return JSON.parse(this.#world.storage?.getItem(STATE_KEY + name) ?? 'null') as Record | null ?? undefined
+    } catch {
+      return undefined
+    }
+  }
+}
