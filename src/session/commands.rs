@@ -51,7 +51,7 @@ impl Session {
             Command::Subscribe(wanted) => self.subscribe(id, wanted, around),
             Command::Unsubscribe(names) => self.unsubscribe(id, &names, around),
             Command::Publish { name, event, text, uuid, is_anonymous } => {
-                self.publish(reply, Wish { name, event, text, is_anonymous, id: uuid }, around)
+                self.publish(&reply, Wish { name, event, text, is_anonymous, id: uuid }, around)
             }
             Command::History { name, last } => self.read_history(reply, name, last, around),
             Command::Count(name) => self.count(reply, name, around),
