@@ -277,7 +277,8 @@ fn receipts_are_written_down_one_at_a_time_and_never_backwards() {
 fn nothing_is_sent_behind_a_close_frame() {
     let mut stage = stage();
     let slot = stage.connect("5.0");
-    stage.text(slot, "subscription\nroom");
+    stage.text(slot, r#"{"do":"hello","user":42,"key":"key"}"#);
+    stage.text(slot, r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"room"}]}"#);
     stage.sent(slot);
     stage.bytes(slot, &masked(0x88, &1001u16.to_be_bytes()));
     for index in 0..3 {

@@ -136,8 +136,8 @@ impl World {
     }
 
     /// A connection with these credentials, and what it was told of them.
-    pub fn try_login(&self, user: u32, key: &str, version: &str) -> (Browser, serde_json::Value) {
-        let target = format!("/ws/sesion={key}&myid={user}&devid=0&v={version}&uuid=u{user}&api=js");
+    pub fn try_login(&self, user: u32, key: &str) -> (Browser, serde_json::Value) {
+        let target = format!("/ws/sesion={key}&myid={user}&devid=0&v=4.08&uuid=u{user}&api=js");
         let (mut browser, _) = Browser::upgrade(self.address, &target);
         let info = browser.frame().json();
         assert_eq!((&info["event"], &info["pipe"]), (&"serverInfo".into(), &"sys".into()));
@@ -146,7 +146,7 @@ impl World {
 
     /// A device of a user, logged in and there.
     pub fn login(&self, user: u32, key: &str) -> Browser {
-        let (browser, info) = self.try_login(user, key, "4.08");
+        let (browser, info) = self.try_login(user, key);
         assert_eq!((&info["authorized"], &info["data"]), (&true.into(), &key.into()));
         browser
     }
