@@ -133,6 +133,12 @@ impl Hub {
         &mut self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize]
     }
 
+    /// Whether nobody is here and nothing is left of who was.
+    pub fn is_empty(&self) -> bool {
+        let Hub { pipes, numbers, subscriptions, held, missing: _, again } = self;
+        pipes.is_empty() && numbers.is_empty() && subscriptions.is_empty() && held.is_empty() && again.is_empty()
+    }
+
     /// The connections that subscribe to a pipe.
     pub fn subscribers(&self, pipe: &Pipe) -> Vec<u32> {
         self.numbers.get(pipe).map_or_else(Vec::new, |number| {

@@ -444,6 +444,11 @@ impl Shard {
         self.connections.is_empty()
     }
 
+    /// Whether nobody is here, and nothing of who was is still to be done.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_empty() && self.hub.is_empty() && self.departures.is_empty() && self.recovering == 0
+    }
+
     fn parts(&mut self, slot: u32, now: UnixMillis) -> Option<(&mut Connection, Surroundings<'_>)> {
         let terms = self.terms();
         let connection = self.connections.get_mut(slot as usize)?;
