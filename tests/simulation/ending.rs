@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cometql::node::News;
 
 use super::house::SHARDS;
-use super::world::{Kind, World};
+use super::world::{Browser, Kind, World};
 
 /// Turns after which everything must have come to rest.
 const TURNS_MAX: usize = 5_000;
@@ -17,6 +17,10 @@ impl World {
         for number in 0..self.browsers.len() {
             if self.browsers[number].socket.is_none() && self.house.random.percent(70) {
                 self.connect(number);
+            }
+            // It may not have said what it wants.
+            if let Browser { socket: Some(socket), kind: Kind::Four(four) } = &mut self.browsers[number] {
+                four.say_wants(socket);
             }
         }
         self.come_to_rest();

@@ -31,9 +31,11 @@ pub struct Told {
     used_at: u64,
     /// Of what stands up to here no window can tell for certain.
     window_floor: u64,
-    /// What the history holds at most, and up to where it has certainly been trimmed at most.
+    /// What the history holds for certain, and up to where it has certainly been trimmed at most.
     kept: VecDeque<u64>,
     history_floor: u64,
+    /// All that was ever put into the history.
+    ever_kept: Vec<u64>,
     /// Up to here a device has taken the user's log.
     pub taken: u64,
 }
@@ -167,7 +169,11 @@ impl Truth {
         told.retention = retention.unwrap_or_else(|| Retention::default_of(pipe));
         match retention {
             Some(_) => told.trim(now),
-            None => std::mem::take(&mut told.kept).into_iter().for_each(|index| told.delete(index)),
+            None => {
+                told.kept.clear();
+                // When just the history is trimmed is the store's affair: of what may be in it, all may be deleted.
+                std::mem::take(&mut told.ever_kept).into_iter().for_each(|index| told.delete(index));
+            }
         }
     }
 
@@ -194,6 +200,7 @@ impl Told {
             used_at: 0,
             window_floor: 0,
             kept: VecDeque::new(),
+            ever_kept: Vec::new(),
             history_floor: 0,
             taken: 0,
         }
@@ -215,6 +222,7 @@ impl Told {
                 self.newest = Some(position);
                 (self.window_floor, self.history_floor) = (0, 0);
                 self.kept.clear();
+                self.ever_kept.clear();
                 Ok(())
             }
         }
@@ -239,6 +247,7 @@ impl Told {
         self.look(now);
         if self.retention.keeps() {
             self.kept.push_back(position.index);
+            self.ever_kept.push(position.index);
             self.trim(now);
         } else {
             self.history_floor = position.index;
