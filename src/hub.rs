@@ -44,6 +44,8 @@ struct Heard {
     held_count: u32,
     /// How far the pipe has gone by here. Before it is known where it begins, that is waited for.
     follower: Follower,
+    /// Where that was.
+    begins: Option<Position>,
     /// Behind which position what was missed is being read.
     missing_behind: Option<Position>,
 }
@@ -90,13 +92,17 @@ impl Hub {
         subscription
     }
 
-    /// The store announces to this shard what is published to the pipe of `subscription` behind `position`.
-    pub fn listening(&mut self, subscription: SubscriptionId, position: Position) {
+    /// The store announces to this shard what is published to the pipe of `subscription` behind `position`. Answers
+    /// whether all of that goes by here. When several begin at the same time, the one who is answered first may have
+    /// been the last to be heard of by the store: the others have to read what stands before that.
+    pub fn listening(&mut self, subscription: SubscriptionId, position: Position) -> bool {
         let heard = self.heard_mut(subscription);
+        let begins = *heard.begins.get_or_insert(position);
         if heard.follower.has().is_none() && heard.missing_behind.is_none() {
             let number = self.subscriptions[subscription.0 as usize].pipe;
             self.go_on_from(number, position);
         }
+        begins.epoch == position.epoch && begins.index <= position.index
     }
 
     /// From now on what goes by is kept aside, until [`Hub::join`].
@@ -326,7 +332,8 @@ impl Heard {
     fn new(pipe: &Pipe) -> Heard {
         // Most pipes of a user's own have one subscriber.
         let subscribers = Vec::with_capacity(1);
-        Heard { pipe: pipe.clone(), subscribers, held_count: 0, follower: Follower::reading(), missing_behind: None }
+        let (held_count, follower, begins, missing_behind) = (0, Follower::reading(), None, None);
+        Heard { pipe: pipe.clone(), subscribers, held_count, follower, begins, missing_behind }
     }
 
     fn misses(&mut self, behind: Position, missing: &mut VecDeque<Missing>) {
