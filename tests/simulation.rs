@@ -49,7 +49,7 @@ fn seeds() -> Range<u64> {
         let seed = seed.parse().expect("COMETQL_SEED is a number");
         return seed..seed + 1;
     }
-    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 0..10_000 } else { 0..500 }
+    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 0..10_000 } else { 0..std::env::var("N").map_or(500, |n| n.parse().unwrap()) }
 }
 
 fn run(seed: u64) -> Outcome {

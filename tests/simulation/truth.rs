@@ -29,6 +29,8 @@ pub struct Told {
     listeners: usize,
     heard_until: u64,
     used_at: u64,
+    /// It may have been forgotten before something was done that does not tell where it stands.
+    may_be_new: bool,
     /// Of what stands up to here no window can tell for certain.
     window_floor: u64,
     /// What the history holds for certain, and up to where it has certainly been trimmed at most.
@@ -155,6 +157,8 @@ impl Truth {
     }
 
     pub fn erased(&mut self, pipe: &Pipe, indexes: &[u64]) {
+        let now = self.now;
+        self.told(pipe).is_used(now);
         for index in indexes {
             self.told(pipe).delete(*index);
         }
@@ -164,7 +168,7 @@ impl Truth {
     pub fn retained(&mut self, pipe: &Pipe, retention: Option<Retention>) {
         let now = self.now;
         let told = self.told(pipe);
-        told.used_at = now;
+        told.is_used(now);
         told.is_set = retention.is_some();
         told.retention = retention.unwrap_or_else(|| Retention::default_of(pipe));
         match retention {
@@ -198,6 +202,7 @@ impl Told {
             listeners: 0,
             heard_until: 0,
             used_at: 0,
+            may_be_new: false,
             window_floor: 0,
             kept: VecDeque::new(),
             ever_kept: Vec::new(),
@@ -208,13 +213,12 @@ impl Told {
 
     /// The store says where the pipe stands.
     fn stands_at(&mut self, position: Position, now: u64) -> Result<(), String> {
-        self.look(now);
-        let is_quiet = self.used_at + QUIET_MILLIS <= now || self.newest.is_none_or(|newest| newest.index == 0);
-        self.used_at = now;
+        let may_be_new = self.is_used(now) || self.newest.is_none_or(|newest| newest.index == 0);
+        self.may_be_new = false;
         match self.newest {
             Some(newest) if newest == position => Ok(()),
             Some(newest) if newest.epoch == position.epoch => Err(format!("{newest:?} became {position:?}")),
-            Some(newest) if self.listeners > 0 || self.is_remembered(newest) || !is_quiet => {
+            Some(newest) if !may_be_new => {
                 Err(format!("{newest:?} became {position:?} though it was not forgotten"))
             }
             _ if position.index > 0 => Err(format!("began at {position:?}")),
@@ -228,8 +232,13 @@ impl Told {
         }
     }
 
-    fn is_remembered(&self, newest: Position) -> bool {
-        self.is_set || (self.retention.keeps() && newest.index > 0)
+    /// Something is done with the pipe. Answers whether it may have been forgotten until then.
+    fn is_used(&mut self, now: u64) -> bool {
+        self.look(now);
+        let is_kept = self.is_set || (self.retention.keeps() && self.newest.is_some_and(|newest| newest.index > 0));
+        self.may_be_new |= self.listeners == 0 && !is_kept && self.used_at + QUIET_MILLIS <= now;
+        self.used_at = now;
+        self.may_be_new
     }
 
     /// A pipe that nobody has heard for a while has no window.
@@ -293,6 +302,9 @@ impl Told {
         let Some(newest) = self.newest.filter(|newest| newest.epoch == after.epoch && newest.index >= after.index) else {
             return true;
         };
+        if self.may_be_new {
+            return true;
+        }
         let missed: Vec<&Message> = self.between(after.index, newest.index).collect();
         let Some(oldest) = missed.first() else { return false };
         let is_in_window = after.index >= self.window_floor
