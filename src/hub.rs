@@ -19,6 +19,7 @@ use slab::Slab;
 pub use self::outboxes::{OutboxEvent, Outboxes};
 pub use self::run::Run;
 use self::run::Together;
+use crate::fault::{Fault, is_planted};
 use crate::history::{Arrival, Follower, Joined};
 use crate::pipe::{Delivery, Pipe, Position};
 use crate::user::Generation;
@@ -102,7 +103,7 @@ impl Hub {
             let number = self.subscriptions[subscription.0 as usize].pipe;
             self.go_on_from(number, position);
         }
-        begins.epoch == position.epoch && begins.index <= position.index
+        begins.epoch == position.epoch && begins.index <= position.index || is_planted(Fault::BeginningIgnored)
     }
 
     /// From now on what goes by is kept aside, until [`Hub::join`].
@@ -238,7 +239,9 @@ impl Hub {
     /// Whether what was missed is still wanted: the pipe may have been left since, or left and taken again.
     pub fn still_misses(&self, missing: &Missing) -> bool {
         let heard = self.numbers.get(&missing.pipe).map(|number| &self.pipes[*number as usize]);
-        heard.is_some_and(|heard| heard.missing_behind == Some(missing.behind))
+        heard.is_some_and(|heard| {
+            heard.missing_behind == Some(missing.behind) || is_planted(Fault::StaleRecoveryDelivered)
+        })
     }
 
     /// What was missed has been delivered up to here; more of it is to be read, or the pipe goes on.
@@ -284,7 +287,7 @@ impl Hub {
                     Some(has) if has.epoch == position.epoch && has.index >= position.index => continue,
                     Some(_) => *held = Follower::Live(position),
                 }
-                if held.has().is_none() {
+                if held.has().is_none() || is_planted(Fault::GapNotToldToTheHeld) {
                     continue;
                 }
             }

@@ -9,6 +9,9 @@
 mod clock;
 #[path = "simulation/ending.rs"]
 mod ending;
+#[cfg(debug_assertions)]
+#[path = "simulation/faults.rs"]
+mod faults;
 #[path = "simulation/five.rs"]
 mod five;
 #[path = "simulation/four.rs"]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::reading::CROWDED_BYTES;
 use super::{Ending, Next, Session, Surroundings, Waits};
+use crate::fault::{Fault, is_planted};
 use crate::frame::{self, five};
 use crate::history::Joined;
 use crate::hub::SubscriptionId;
@@ -218,6 +219,9 @@ impl Session {
         match recovered {
             Recovered::Page(page) => {
                 let Step::Recover(after) = wanted.step else { return };
+                if is_planted(Fault::ReadBeforeHold) {
+                    around.hub.hold(wanted.subscription);
+                }
                 wanted.step = if page.more { Step::Recover(page.up_to) } else { Step::Join(page.up_to) };
                 self.tell_start(id, wanted, after, Some(true), around);
                 self.push_missed(&page, around);

@@ -59,8 +59,16 @@ struct Wanted {
     last: Option<usize>,
 }
 
-/// What the store has given up, by pipe, and where it said that the pipe stands.
-pub type Losses<'l> = &'l dyn Fn(&Pipe, Position) -> bool;
+/// Whether the store has given up something of a pipe.
+pub type Losses<'l> = &'l dyn Fn(&Pipe, Loss) -> bool;
+
+/// Where the store has said that a pipe stands of which something is lost.
+#[derive(Clone, Copy)]
+pub enum Loss {
+    UpTo(Position),
+    /// Somewhere before: what is newest was read since.
+    Before(Position),
+}
 
 fn position_of(json: &Value) -> Option<Position> {
     Some(Position { epoch: json["position"][0].as_u64()?, index: json["position"][1].as_u64()? })
@@ -204,7 +212,7 @@ impl Five {
         if before.epoch == position.epoch && position.index <= before.index {
             return Err(format!("nothing of that is missing, being at {before:?}"));
         }
-        if !losses(&pipe, position) {
+        if !losses(&pipe, Loss::UpTo(position)) {
             return Err("the store has lost nothing there".into());
         }
         has.position = Some(position);
@@ -234,7 +242,7 @@ impl Five {
         match (wanted, json["recovered"].as_bool()) {
             (None, None) => {}
             (Some(wanted), Some(true)) if wanted == position => {}
-            (Some(_), Some(false)) if losses(&pipe, position) => self.gaps += 1,
+            (Some(_), Some(false)) if losses(&pipe, Loss::Before(position)) => self.gaps += 1,
             (wanted, recovered) => return Err(format!("it wanted {wanted:?}, and recovered is {recovered:?}")),
         }
         (has.position, has.is_live) = (Some(position), true);

@@ -14,7 +14,7 @@ use cometql::ws::shard::Whose;
 use tokio::runtime::Runtime;
 
 use super::clock::StillClock;
-use super::five::{KEY, TENANT};
+use super::five::{KEY, Loss, TENANT};
 use super::plan::Plan;
 use super::random::Random;
 use super::truth::Truth;
@@ -42,8 +42,8 @@ pub struct House {
     pub asks: Vec<Asked>,
     pub answers: Vec<(usize, Whose, Answer)>,
     pub truth: Truth,
-    /// Where the store has said that something is lost: for a shard, or for one connection.
-    losses: HashMap<(usize, Pipe), Vec<(Position, Position, Option<ConnectionId>)>>,
+    /// What the store has said to a shard is lost: behind one position, up to another.
+    losses: HashMap<(usize, Pipe), Vec<(Position, Position)>>,
     pub losses_count: usize,
     /// What browsers of generation 4 have taken and left.
     pub doings: Vec<(ConnectionId, Doing)>,
@@ -175,11 +175,7 @@ impl House {
             }
             (Ask::Publish(publish), Answer::Published(Ok(published))) => self.truth.published(publish, published),
             (Ask::Recover { pipe, after }, Answer::Recovered(Ok(Recovered::Lost(now)))) => {
-                let id = match whose {
-                    Whose::Connection(id) => Some(*id),
-                    Whose::Pipe(_) => None,
-                };
-                self.losses.entry((shard, pipe.clone())).or_default().push((*after, *now, id));
+                self.losses.entry((shard, pipe.clone())).or_default().push((*after, *now));
                 self.losses_count += 1;
                 self.truth.may_lose(pipe, *after)
             }
@@ -201,17 +197,22 @@ impl House {
         }
     }
 
-    /// Whether the store has told this shard that something is lost, up to where the pipe stood.
-    pub fn has_lost(&self, shard: usize, pipe: &Pipe, now: Position) -> bool {
+    /// Whether the store has told this shard that something is lost, up to where the pipe stood, or stood a while ago.
+    pub fn has_lost(&self, shard: usize, pipe: &Pipe, loss: Loss) -> bool {
         let losses = self.losses.get(&(shard, pipe.clone()));
-        losses.is_some_and(|losses| losses.iter().any(|(_, lost_up_to, _)| *lost_up_to == now))
+        losses.is_some_and(|losses| {
+            losses.iter().any(|(_, up_to)| match loss {
+                Loss::UpTo(position) => *up_to == position,
+                Loss::Before(position) => up_to.epoch == position.epoch && up_to.index <= position.index,
+            })
+        })
     }
 
     /// Whether this message is one that the store has given up.
     pub fn is_lost(&self, shard: usize, pipe: &Pipe, message: Position) -> bool {
         let losses = self.losses.get(&(shard, pipe.clone()));
         losses.is_some_and(|losses| {
-            losses.iter().any(|(after, up_to, _)| {
+            losses.iter().any(|(after, up_to)| {
                 let is_behind = after.epoch != up_to.epoch || message.index > after.index;
                 message.epoch == up_to.epoch && message.index <= up_to.index && is_behind
             })

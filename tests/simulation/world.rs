@@ -186,7 +186,7 @@ impl World {
                     house.note(|| format!("browser {number} is told {}", super::house::shortened_frame(&json)));
                     let house = &*house;
                     match kind {
-                        Kind::Five(five) => five.frame(&json, &house.truth, &|pipe, now| house.has_lost(shard, pipe, now)),
+                        Kind::Five(five) => five.frame(&json, &house.truth, &|pipe, loss| house.has_lost(shard, pipe, loss)),
                         Kind::Four(four) => {
                             four.frame(&json, &house.truth, &|pipe, message| house.is_lost(shard, pipe, message))
                         }
