@@ -112,7 +112,7 @@ impl Session {
             around.outboxes.push(self.id.slot, five::done(id));
             return Next::NOTHING;
         }
-        self.follow(Some(id), taken, around)
+        self.follow(Some(id), taken, Vec::new(), around)
     }
 
     fn unsubscribe(&mut self, id: u64, names: &[PipeName], around: &mut Surroundings<'_>) -> Next {
