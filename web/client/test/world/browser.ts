@@ -203,7 +203,14 @@ export class Tab {
       now: () => clock.now,
       random,
       randomBytes: count => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
-      after: (milliseconds, then) => clock.after(milliseconds, () => this.whenAwake(then)),
+      after: (milliseconds, then) => {
+        let isWanted = true
+        const cancel = clock.after(milliseconds, () => this.whenAwake(() => { if (isWanted) then() }))
+        return () => {
+          isWanted = false
+          cancel()
+        }
+      },
       WebSocket: class extends FakeSocket {
         constructor(url: string) { super(network, url, tab) }
       },
