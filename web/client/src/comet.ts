@@ -434,7 +434,7 @@ export function connect(options: Options = {}): Comet {
 }
 
 function checkPipe(pipe: string): void {
-  if (!/^[A-Za-z0-9_-]{2,64}$/.test(pipe)) {
+  if (!/^[\w-]{2,64}$/.test(pipe)) {
     throw new CometError('invalid', `not the name of a pipe: ${JSON.stringify(pipe)} (2 to 64 of A-Za-z0-9_-)`)
   }
 }
@@ -443,17 +443,9 @@ const UUID_KEY = 'comet_server_uuid'
 
 /** One for all tabs of a browser, as it is one device. */
 function rememberedUuid(world: World): string {
-  try {
-    const known = world.storage?.getItem(UUID_KEY)
-    if (known && /^[A-Za-z0-9_-]{8,64}$/.test(known)) return known
-  } catch {
-    // Storage is forbidden: made up anew for each page.
-  }
+  const known = world.storage.read(UUID_KEY)
+  if (known && /^[\w-]{8,64}$/.test(known)) return known
   const uuid = identifier(world, 32)
-  try {
-    world.storage?.setItem(UUID_KEY, uuid)
-  } catch {
-    // Full, or forbidden.
-  }
+  world.storage.write(UUID_KEY, uuid)
   return uuid
 }

@@ -2,10 +2,9 @@
 
 import type { World } from './world.js'
 
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
+/** Of `A-Za-z0-9_-`. */
 export function identifier(world: World, length: number): string {
-  return Array.from(world.randomBytes(length), byte => LETTERS[byte & 63]).join('')
+  return btoa(String.fromCharCode(...world.randomBytes(length))).slice(0, length).replace(/\W/g, letter => letter === '+' ? '-' : '_')
 }
 
 /** Version 4 of RFC 9562. `crypto.randomUUID` is missing on pages without TLS. */

@@ -58,12 +58,7 @@ export class TabSignal {
     const age = this.#age(this.#record(name))
     if (minTime !== undefined && age !== undefined && age < minTime) return false
     const record: Record = { time: this.#world.now(), value }
-    try {
-      this.#world.storage?.setItem(STATE_KEY + name, JSON.stringify(record))
-    } catch {
-      return false
-    }
-    return this.#world.storage !== undefined
+    return this.#world.storage.write(STATE_KEY + name, JSON.stringify(record))
   }
 
   /** Undefined if there is none, or only one that is older than `maxAge` milliseconds. */
@@ -99,7 +94,7 @@ export class TabSignal {
 
   #record(name: string): Record | undefined {
     try {
-      return JSON.parse(this.#world.storage?.getItem(STATE_KEY + name) ?? 'null') as Record | null ?? undefined
+      return JSON.parse(this.#world.storage.read(STATE_KEY + name) ?? 'null') as Record | null ?? undefined
     } catch {
       return undefined
     }
