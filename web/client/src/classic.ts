@@ -124,7 +124,7 @@ export class CometServerApi {
     if (typeof names === 'function') return this.#subscribe({ kind: 'everything', name: '' }, names)
     const places = pipesOf(names)
     if (!places) {
-      this.#log(0, 'no pipe has such a name:', names)
+      this.#log(0, 'no name of a pipe:', names)
       return false
     }
     const ids = places.map(place => this.#subscribe(place, callback))
@@ -163,7 +163,7 @@ export class CometServerApi {
     const [event, message] = rest[1] === undefined ? [afterDot, rest[0]] : [String(rest[0]), rest[1]]
     const [, at, pipe] = /^(@?)(web_[\w-]+|webauth_[\w-]+)$/.exec(name) ?? []
     if (pipe === undefined) {
-      this.#log(0, 'pages may publish to pipes web_* and webauth_* only, not to', name)
+      this.#log(0, 'pages publish to web_* and webauth_* only, not to', name)
       return undefined
     }
     if (message === undefined) return false
@@ -378,7 +378,7 @@ export class CometServerApi {
 
   #ask(about: string, valid: RegExp, how: (marker: string) => Promise<void>): boolean | undefined {
     if (!valid.test(about)) {
-      this.#log(0, 'that cannot be asked about:', about)
+      this.#log(0, 'cannot be asked about:', about)
       return undefined
     }
     how(this.getCustomString()).catch(this.#failed)
