@@ -46,7 +46,7 @@ test('there is no dependency at run time, and what is published is there', () =>
 })
 
 test('a script tag defines what programs written for the original use', () => {
-  const page: Record<string, any> = { console, setTimeout, clearTimeout, queueMicrotask, crypto, TextEncoder, AbortController }
+  const page: Record<string, any> = { console, setTimeout, clearTimeout, queueMicrotask, crypto, TextEncoder, AbortController, btoa, atob }
   page['globalThis'] = page
   runInNewContext(SCRIPT, page)
   const { cometApi, cometServerApi, _cometServerApi, CometServer, tabSignal, _tabSignal, comet_server_signal } = page

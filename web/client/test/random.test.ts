@@ -12,7 +12,7 @@ import { FakeNode } from './world/node.js'
 
 const PIPES = ['web_a', 'web_b']
 const STEPS = 250
-const SEEDS = 40
+const SEEDS = 25
 const TABS_MAX = 6
 
 interface Reader {
