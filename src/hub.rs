@@ -1,25 +1,39 @@
 //! Who *here* wants what: the pipes this shard's connections subscribe to, and the fan-out. One hub a shard, no lock;
 //! it knows nothing of sockets, sessions or stores.
+//!
+//! Each pipe that is heard here is followed once ([`Follower`]): what goes out to its subscribers is without holes. Who
+//! still reads is held, and joins what goes by.
 
 mod outboxes;
+mod run;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use slab::Slab;
 
 pub use self::outboxes::{OutboxEvent, Outboxes};
-use crate::history::{Held, Joined};
+pub use self::run::Run;
+use self::run::Together;
+use crate::history::{Arrival, Follower, Joined};
 use crate::pipe::{Delivery, Pipe, Position};
+use crate::user::Generation;
 
 #[derive(Default)]
 pub struct Hub {
     pipes: Slab<Heard>,
     numbers: HashMap<Pipe, u32>,
     subscriptions: Slab<Place>,
-    /// What is kept aside for subscribers that are still reading history; few at a time.
-    held: HashMap<SubscriptionId, Held>,
+    /// Subscribers that still read, or have read further than what has gone by; few at a time.
+    held: HashMap<SubscriptionId, Follower>,
+    /// What has to be read because it was missed.
+    missing: VecDeque<Missing>,
+    /// What was kept aside and arrives once more.
+    again: VecDeque<Arc<Delivery>>,
 }
 
 /// A pipe that somebody here subscribes to.
@@ -28,12 +42,17 @@ struct Heard {
     subscribers: Vec<Subscriber>,
     /// How many of them are held.
     held_count: u32,
+    /// How far the pipe has gone by here. Before it is known where it begins, that is waited for.
+    follower: Follower,
+    /// Behind which position what was missed is being read.
+    missing_behind: Option<Position>,
 }
 
 /// One line of the fan-out.
 struct Subscriber {
     slot: u32,
     subscription: SubscriptionId,
+    generation: Generation,
 }
 
 /// Where a subscription stands, so that it can be left without a search.
@@ -46,27 +65,20 @@ struct Place {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SubscriptionId(u32);
 
-/// Messages of one pipe that go out together.
-pub struct Run<'r> {
-    pub pipe: &'r Pipe,
-    pub deliveries: &'r [Arc<Delivery>],
-    /// The wire bytes of all of them, and `behind`.
-    pub together: Bytes,
-    /// The wire bytes of one.
-    pub encode: fn(&Delivery) -> Bytes,
-    /// What goes out behind them.
-    pub behind: Bytes,
+/// What was published to a pipe behind a position has not arrived here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Missing {
+    pub pipe: Pipe,
+    pub behind: Position,
 }
 
 impl Hub {
     /// The connection in `slot` takes `pipe`. It must not have it already.
-    pub fn subscribe(&mut self, slot: u32, pipe: &Pipe) -> SubscriptionId {
+    pub fn subscribe(&mut self, slot: u32, generation: Generation, pipe: &Pipe) -> SubscriptionId {
         let number = match self.numbers.get(pipe) {
             Some(number) => *number,
             None => {
-                // Most pipes of a user's own have one subscriber.
-                let heard = Heard { pipe: pipe.clone(), subscribers: Vec::with_capacity(1), held_count: 0 };
-                let number = self.pipes.insert(heard) as u32;
+                let number = self.pipes.insert(Heard::new(pipe)) as u32;
                 self.numbers.insert(pipe.clone(), number);
                 number
             }
@@ -74,29 +86,41 @@ impl Hub {
         let subscribers = &mut self.pipes[number as usize].subscribers;
         let place = Place { pipe: number, nth: subscribers.len() as u32 };
         let subscription = SubscriptionId(self.subscriptions.insert(place) as u32);
-        subscribers.push(Subscriber { slot, subscription });
+        subscribers.push(Subscriber { slot, subscription, generation });
         subscription
     }
 
-    /// From now on arrivals are kept aside, until [`Hub::join`].
+    /// The store announces to this shard what is published to the pipe of `subscription` behind `position`.
+    pub fn listening(&mut self, subscription: SubscriptionId, position: Position) {
+        let heard = self.heard_mut(subscription);
+        if heard.follower.has().is_none() && heard.missing_behind.is_none() {
+            let number = self.subscriptions[subscription.0 as usize].pipe;
+            self.go_on_from(number, position);
+        }
+    }
+
+    /// From now on what goes by is kept aside, until [`Hub::join`].
     pub fn hold(&mut self, subscription: SubscriptionId) {
-        if self.held.insert(subscription, Held::default()).is_none() {
+        if self.held.insert(subscription, Follower::reading()).is_none() {
             self.heard_mut(subscription).held_count += 1;
         }
     }
 
-    /// History has been read up to `last`. Answers the arrivals that come next, after which the subscription is
-    /// live; or that reading must go on, because more arrived than could be kept aside. News of what was read that
-    /// come later are known, and not delivered again.
-    pub fn join(&mut self, subscription: SubscriptionId, last: Option<Position>) -> Joined {
-        self.held.get_mut(&subscription).map_or(Joined::Live(Vec::new()), |held| held.join(last))
+    /// Everything up to `up_to` has been read. Answers what comes next, after which the subscription is live; or that
+    /// reading must go on, because something that went by could not be kept aside. What goes by later and has been
+    /// read is known, and not delivered again.
+    pub fn join(&mut self, subscription: SubscriptionId, up_to: Position) -> Joined {
+        let joined = self.held.get_mut(&subscription).map_or(Joined::Live(Vec::new()), |held| held.join(up_to));
+        self.release_level(subscription);
+        joined
     }
 
-    /// To be called once a second: forgets readings that ended a while ago.
-    pub fn settle(&mut self) {
-        let settled: Vec<SubscriptionId> =
-            self.held.iter_mut().filter_map(|(subscription, held)| held.settle().then_some(*subscription)).collect();
-        settled.into_iter().for_each(|subscription| self.release(subscription));
+    /// Whoever has just what has gone by needs to be held no longer.
+    fn release_level(&mut self, subscription: SubscriptionId) {
+        let has = self.held.get(&subscription).and_then(Follower::has);
+        if has.is_some() && has == self.heard_mut(subscription).follower.has() {
+            self.release(subscription);
+        }
     }
 
     fn release(&mut self, subscription: SubscriptionId) {
@@ -138,6 +162,12 @@ impl Hub {
         &self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize].pipe
     }
 
+    /// Up to where the pipe of a subscription has gone by here, unless something of it is being read.
+    pub fn position(&self, subscription: SubscriptionId) -> Option<Position> {
+        let heard = &self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize];
+        heard.follower.has()
+    }
+
     /// Finds the subscriptions of a connection by looking at all there are: for when its session has broken and
     /// cannot be asked.
     pub fn subscriptions_of(&self, slot: u32) -> Vec<SubscriptionId> {
@@ -145,166 +175,162 @@ impl Hub {
         subscribers.filter(|subscriber| subscriber.slot == slot).map(|subscriber| subscriber.subscription).collect()
     }
 
-    /// Puts a run into the outbox of every subscriber, but for the messages it has sent itself. Answers how many
-    /// subscribers there were.
+    /// Messages of one pipe arrive. Answers those that are next and go out now; what shows a hole has it read.
+    pub fn arrive<'d>(
+        &mut self,
+        pipe: &Pipe,
+        deliveries: &'d [Arc<Delivery>],
+        bytes_max: usize,
+    ) -> Cow<'d, [Arc<Delivery>]> {
+        let Some(heard) = self.numbers.get(pipe).map(|number| &mut self.pipes[*number as usize]) else {
+            return Cow::default();
+        };
+        if heard.follower.arrive_together(deliveries) {
+            return Cow::Borrowed(deliveries);
+        }
+        let mut next = Vec::new();
+        for delivery in deliveries {
+            match heard.follower.arrive(delivery, bytes_max) {
+                Arrival::Next => next.push(Arc::clone(delivery)),
+                Arrival::Known | Arrival::Aside => {}
+                Arrival::Hole(behind) => heard.misses(behind, &mut self.missing),
+            }
+        }
+        Cow::Owned(next)
+    }
+
+    /// Something of this pipe may have been missed.
+    pub fn doubt(&mut self, pipe: &Pipe) {
+        if let Some(number) = self.numbers.get(pipe) {
+            self.pipes[*number as usize].doubt(&mut self.missing);
+        }
+    }
+
+    /// Something of any pipe may have been missed.
+    pub fn doubt_all(&mut self) {
+        for (_, heard) in &mut self.pipes {
+            heard.doubt(&mut self.missing);
+        }
+    }
+
+    /// The next that was missed and has to be read.
+    pub fn next_missing(&mut self) -> Option<Missing> {
+        self.missing.pop_front()
+    }
+
+    /// What was missed could not be read, and is to be asked for once more.
+    pub fn misses_still(&mut self, missing: Missing) {
+        self.missing.push_back(missing);
+    }
+
+    /// Whether what was missed is still wanted: the pipe may have been left since, or left and taken again.
+    pub fn still_misses(&self, missing: &Missing) -> bool {
+        let heard = self.numbers.get(&missing.pipe).map(|number| &self.pipes[*number as usize]);
+        heard.is_some_and(|heard| heard.missing_behind == Some(missing.behind))
+    }
+
+    /// What was missed has been delivered up to here; more of it is to be read, or the pipe goes on.
+    pub fn has_read(&mut self, pipe: &Pipe, up_to: Position, more: bool) {
+        let Some(number) = self.numbers.get(pipe).copied() else { return };
+        if more {
+            self.pipes[number as usize].misses(up_to, &mut self.missing);
+        } else {
+            self.go_on_from(number, up_to);
+        }
+    }
+
+    /// The pipe is followed from here on. What was kept aside meanwhile arrives once more.
+    fn go_on_from(&mut self, number: u32, position: Position) {
+        let heard = &mut self.pipes[number as usize];
+        match heard.follower.join_again(position) {
+            Some(arrivals) => {
+                heard.missing_behind = None;
+                self.again.extend(arrivals);
+            }
+            None => heard.misses(position, &mut self.missing),
+        }
+        // Who has read further is held until the rest has gone by; who has read as far is not.
+        if heard.held_count > 0 {
+            let subscriptions: Vec<_> = heard.subscribers.iter().map(|subscriber| subscriber.subscription).collect();
+            subscriptions.into_iter().for_each(|subscription| self.release_level(subscription));
+        }
+    }
+
+    /// What was kept aside and arrives once more, oldest first.
+    pub fn take_again(&mut self) -> Vec<Arc<Delivery>> {
+        std::mem::take(&mut self.again).into()
+    }
+
+    /// What was missed is gone, up to `position`. Subscribers of generation 5 are told so by `frame`.
+    pub fn gap(&mut self, pipe: &Pipe, position: Position, frame: &Bytes, outboxes: &mut Outboxes) {
+        let Some(number) = self.numbers.get(pipe).copied() else { return };
+        for subscriber in &self.pipes[number as usize].subscribers {
+            if let Some(held) = self.held.get_mut(&subscriber.subscription) {
+                match held.has() {
+                    // Who still reads finds out by reading on.
+                    None => drop(held.doubt()),
+                    Some(has) if has.epoch == position.epoch && has.index >= position.index => continue,
+                    Some(_) => *held = Follower::Live(position),
+                }
+                if held.has().is_none() {
+                    continue;
+                }
+            }
+            if subscriber.generation == Generation::Five {
+                outboxes.push(subscriber.slot, frame.clone());
+            }
+        }
+    }
+
+    /// Puts a run into the outbox of every subscriber; browsers of generation 4 do not get what they have sent
+    /// themselves. Answers how many subscribers there were.
     pub fn deliver(&mut self, run: &Run<'_>, outboxes: &mut Outboxes) -> usize {
-        let Some(number) = self.numbers.get(run.pipe) else {
+        let Some(number) = self.numbers.get(run.pipe).copied().filter(|_| !run.deliveries.is_empty()) else {
             return 0;
         };
         let Hub { pipes, held, .. } = self;
-        let Heard { subscribers, held_count, .. } = &pipes[*number as usize];
+        let Heard { subscribers, held_count, follower, .. } = &pipes[number as usize];
         let has_origin = run.deliveries.iter().any(|delivery| delivery.origin.is_some());
-        for subscriber in subscribers.iter() {
-            let slot = subscriber.slot;
+        let mut together = Together::of(run);
+        let mut level = Vec::new();
+        for Subscriber { slot, subscription, generation } in subscribers {
+            let (slot, generation) = (*slot, *generation);
+            let is_own = |delivery: &Delivery| generation == Generation::Four && outboxes.is(slot, delivery.origin);
             if *held_count > 0
-                && let Some(held) = held.get_mut(&subscriber.subscription)
+                && let Some(held) = held.get_mut(subscription)
             {
-                run.arrive(slot, held, outboxes);
-            } else if has_origin && run.deliveries.iter().any(|delivery| outboxes.is(slot, delivery.origin)) {
-                for delivery in run.deliveries {
-                    if !outboxes.is(slot, delivery.origin) {
-                        outboxes.push(slot, (run.encode)(delivery));
-                    }
+                run.pass(slot, generation, held, outboxes);
+                if held.has() == follower.has() {
+                    level.push(*subscription);
                 }
+            } else if has_origin && run.deliveries.iter().any(|delivery| is_own(delivery)) {
+                let others: Vec<_> = run.deliveries.iter().filter(|delivery| !is_own(delivery)).cloned().collect();
+                run.push(slot, generation, &others, outboxes);
             } else {
-                outboxes.push(slot, run.together.clone());
+                outboxes.push(slot, together.bytes(generation));
             }
         }
-        subscribers.len()
+        let count = subscribers.len();
+        level.into_iter().for_each(|subscription| self.release_level(subscription));
+        count
     }
 }
 
-impl Run<'_> {
-    /// Arrives for a subscriber that reads, or has read a moment ago.
-    fn arrive(&self, slot: u32, held: &mut Held, outboxes: &mut Outboxes) {
-        let bytes_max = outboxes.waiting_bytes_max();
-        let mut is_behind = false;
-        for delivery in self.deliveries {
-            match held.lacks(delivery) {
-                None => held.arrive(delivery, bytes_max),
-                Some(true) => {
-                    outboxes.push(slot, (self.encode)(delivery));
-                    is_behind = true;
-                }
-                Some(false) => {}
-            }
+impl Heard {
+    fn new(pipe: &Pipe) -> Heard {
+        // Most pipes of a user's own have one subscriber.
+        let subscribers = Vec::with_capacity(1);
+        Heard { pipe: pipe.clone(), subscribers, held_count: 0, follower: Follower::reading(), missing_behind: None }
+    }
+
+    fn misses(&mut self, behind: Position, missing: &mut VecDeque<Missing>) {
+        self.missing_behind = Some(behind);
+        missing.push_back(Missing { pipe: self.pipe.clone(), behind });
+    }
+
+    fn doubt(&mut self, missing: &mut VecDeque<Missing>) {
+        if let Some(behind) = self.follower.doubt() {
+            self.misses(behind, missing);
         }
-        if is_behind && !self.behind.is_empty() {
-            outboxes.push(slot, self.behind.clone());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::UnixMillis;
-    use crate::pipe::{ConnectionId, Message, MessageId, PipeName, Position};
-    use crate::user::TenantId;
-
-    fn pipe(name: &str) -> Pipe {
-        Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
-    }
-
-    fn connection(slot: u32) -> ConnectionId {
-        ConnectionId { node: 0, shard: 0, slot, serial: slot + 100 }
-    }
-
-    fn outboxes(slots: u32, waiting_bytes_max: usize) -> Outboxes {
-        let mut outboxes = Outboxes::new(waiting_bytes_max);
-        (0..slots).for_each(|slot| outboxes.open(connection(slot)));
-        outboxes
-    }
-
-    fn delivery(pipe: &Pipe, index: u64, text: &str, origin: Option<ConnectionId>) -> Arc<Delivery> {
-        Arc::new(Delivery {
-            pipe: pipe.clone(),
-            position: Position { epoch: 1, index },
-            id: MessageId::new(),
-            event: "event".parse().unwrap(),
-            message: Message::new(text.to_owned(), 100).unwrap(),
-            user: None,
-            origin,
-            sent_at: UnixMillis(0),
-            encoded: Default::default(),
-        })
-    }
-
-    fn encode(delivery: &Delivery) -> Bytes {
-        Bytes::copy_from_slice(delivery.message.as_str().as_bytes())
-    }
-
-    fn deliver(hub: &mut Hub, outboxes: &mut Outboxes, deliveries: &[Arc<Delivery>]) -> usize {
-        let together = Bytes::from(deliveries.iter().map(|delivery| encode(delivery)).collect::<Vec<_>>().concat());
-        hub.deliver(&Run { pipe: &deliveries[0].pipe, deliveries, together, encode, behind: Bytes::new() }, outboxes)
-    }
-
-    /// All that waits for a slot.
-    fn drain(outboxes: &mut Outboxes, slot: u32) -> String {
-        let mut text = Vec::new();
-        while !outboxes.is_empty(slot) {
-            let mut slices = [std::io::IoSlice::new(&[])];
-            outboxes.front(slot, &mut slices);
-            let frame = slices[0].to_vec();
-            outboxes.taken(slot, frame.len());
-            text.extend(frame);
-        }
-        String::from_utf8(text).unwrap()
-    }
-
-    #[test]
-    fn each_subscriber_gets_each_run_once_until_it_leaves() {
-        let (mut hub, mut outboxes) = (Hub::default(), outboxes(3, 1000));
-        let (room, hall) = (pipe("room"), pipe("hall"));
-        let taken: Vec<SubscriptionId> = (0..3).map(|slot| hub.subscribe(slot, &room)).collect();
-        hub.subscribe(1, &hall);
-        assert_eq!(deliver(&mut hub, &mut outboxes, &[delivery(&room, 1, "a", None)]), 3);
-        assert_eq!(hub.unsubscribe(taken[0]), room);
-        assert_eq!(deliver(&mut hub, &mut outboxes, &[delivery(&room, 1, "b", None)]), 2);
-        assert_eq!(hub.unsubscribe(taken[2]), room);
-        assert_eq!(deliver(&mut hub, &mut outboxes, &[delivery(&room, 1, "c", None)]), 1);
-        assert_eq!(deliver(&mut hub, &mut outboxes, &[delivery(&hall, 1, "d", None)]), 1);
-        assert_eq!(hub.unsubscribe(taken[1]), room);
-        assert_eq!(deliver(&mut hub, &mut outboxes, &[delivery(&room, 1, "e", None)]), 0);
-        let got: Vec<String> = (0..3).map(|slot| drain(&mut outboxes, slot)).collect();
-        assert_eq!(got, ["a", "abcd", "ab"]);
-        assert_eq!((hub.pipes.len(), hub.numbers.len(), hub.subscriptions.len()), (1, 1, 1));
-        assert_eq!(hub.subscriptions_of(1).len(), 1);
-    }
-
-    #[test]
-    fn a_connection_does_not_get_its_own_messages() {
-        let (mut hub, mut outboxes) = (Hub::default(), outboxes(2, 1000));
-        let room = pipe("room");
-        hub.subscribe(0, &room);
-        hub.subscribe(1, &room);
-        let run = |first: &str, second: &str, sender| {
-            [delivery(&room, 1, first, None), delivery(&room, 2, second, Some(sender))]
-        };
-        deliver(&mut hub, &mut outboxes, &run("x", "y", connection(0)));
-        deliver(&mut hub, &mut outboxes, &run("X", "Y", ConnectionId { serial: 0, ..connection(0) }));
-        assert_eq!(drain(&mut outboxes, 0), "xXY", "the slot had another tenant when it sent the second");
-        assert_eq!(drain(&mut outboxes, 1), "xyXY");
-    }
-
-    #[test]
-    fn arrivals_wait_for_a_subscriber_that_reads_history() {
-        let (mut hub, mut outboxes) = (Hub::default(), outboxes(2, 1000));
-        let room = pipe("room");
-        let reading = hub.subscribe(0, &room);
-        hub.subscribe(1, &room);
-        hub.hold(reading);
-        deliver(&mut hub, &mut outboxes, &[delivery(&room, 4, "d", None), delivery(&room, 5, "e", None)]);
-        assert!(outboxes.is_empty(0));
-        let Joined::Live(arrivals) = hub.join(reading, Some(Position { epoch: 1, index: 4 })) else {
-            panic!("all was held")
-        };
-        assert_eq!(arrivals.len(), 1, "the fourth was read");
-        // News of the fourth are late.
-        deliver(&mut hub, &mut outboxes, &[delivery(&room, 4, "d", None), delivery(&room, 6, "f", None)]);
-        assert_eq!([drain(&mut outboxes, 0), drain(&mut outboxes, 1)], ["f", "dedf"]);
-        hub.hold(reading);
-        hub.unsubscribe(reading);
-        assert_eq!(hub.subscribers(&room), [1]);
     }
 }

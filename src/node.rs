@@ -24,7 +24,9 @@ pub use self::clients::{Client, ClientEntry, Clients, End, shortened};
 pub use self::connections::{Connected, ConnectedPage, ConnectedSince};
 pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
-pub use crate::store::{Ear, EarId, News, Page, PageMax, Publish, Published, Record, Shelf, Since, StoreError};
+pub use crate::store::{
+    Ear, EarId, Listening, News, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, StoreError,
+};
 
 /// Users are spread over so many locks under which it is said that they come and go.
 const TELLING_COUNT: usize = 64;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::clock::UnixMillis;
-use crate::user::{TenantId, UserId};
+use crate::user::{Generation, TenantId, UserId};
 
 /// Longest pipe name and longest event name, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -203,7 +203,7 @@ pub struct MessageTooLong {
     pub bytes_max: usize,
 }
 
-/// Whether a text is JSON (RFC 8259), nested no deeper than 127 times. What cannot be is seen by its first byte.
+/// Whether a text is JSON (RFC 8259), however deeply nested: nothing of it is kept. What cannot be is seen by its first byte.
 pub fn is_json(text: &str) -> bool {
     let may_begin = |byte: &u8| matches!(byte, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n');
     text.trim_ascii_start().as_bytes().first().is_some_and(may_begin)
@@ -312,8 +312,25 @@ pub struct Delivery {
     /// The connection that must not get its own message back (generation 4).
     pub origin: Option<ConnectionId>,
     pub sent_at: UnixMillis,
-    /// The wire bytes for browsers, made by the first shard that needs them.
-    pub encoded: OnceLock<Bytes>,
+    pub encoded: Encoded,
+}
+
+/// The wire bytes of a message for browsers of each generation, made by the first shard that needs them.
+#[derive(Default)]
+pub struct Encoded {
+    four: OnceLock<Bytes>,
+    five: OnceLock<Bytes>,
+}
+
+impl Encoded {
+    /// The bytes for one generation, made by `encode` if nobody has made them yet.
+    pub fn get_or_init(&self, generation: Generation, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let bytes = match generation {
+            Generation::Four => &self.four,
+            Generation::Five => &self.five,
+        };
+        bytes.get_or_init(encode).clone()
+    }
 }
 
 impl fmt::Debug for Delivery {

@@ -1,23 +1,32 @@
 //! What one browser may do: a state machine without a socket. Frames and answers go in; frames for the outbox and
 //! asks of the node come out. Nothing in here waits.
 
+mod commands;
+mod following;
 mod publishing;
 mod reading;
 mod subscribing;
+#[cfg(test)]
+mod tests;
 
 use crate::clock::UnixMillis;
-use crate::frame::{self, ClientFrame};
+use crate::frame::{self, ClientFrame, five};
 use crate::hub::{Hub, Outboxes, SubscriptionId};
 use crate::node::{Answer, Ask, EarId, Visitor};
-use crate::pipe::{ConnectionId, Pipe, PipeKind, PipeName};
-use crate::user::{About, Credentials, TenantId, UserId};
+use crate::pipe::{ConnectionId, HISTORY_LENGTH_MAX, MessageId, Pipe, PipeKind, PipeName, Position};
+use crate::user::{About, Credentials, Generation, TenantId, UserId};
 
+use self::following::Following;
+use self::publishing::Wish;
 use self::reading::{Reading, Receipts};
 
 pub struct Session {
     id: ConnectionId,
     ear: EarId,
     tenant: TenantId,
+    generation: Generation,
+    /// Whether it has said who it is; generation 4 does so when it connects.
+    is_introduced: bool,
     /// Known once authorised.
     user: Option<UserId>,
     about: About,
@@ -26,54 +35,64 @@ pub struct Session {
     log: Option<SubscriptionId>,
     waits_for: Option<Waits>,
     receipts: Receipts,
-    is_of_generation_five: bool,
 }
 
 /// What a session waits for, and what it needs when that is there. Its socket is not read meanwhile.
 enum Waits {
-    Authorisation(Box<Credentials>),
-    Listening,
+    Authorisation {
+        credentials: Box<Credentials>,
+        /// How far this device has its user's log.
+        log: Option<Position>,
+    },
+    /// Subscriptions that were taken.
+    Listening(Vec<SubscriptionId>),
+    /// To have left what `unsubscribe` said.
+    Leaving(u64),
+    Following(Box<Following>),
     /// To be told what became of this text.
     Report {
         name: PipeName,
         text: Box<str>,
     },
-    Count {
-        marker: Box<str>,
+    Published {
+        command: u64,
+        id: MessageId,
     },
-    Users {
-        marker: Box<str>,
-    },
-    Data {
-        user: UserId,
-        marker: Box<str>,
-    },
-    Seen(UserId),
+    Count(Reply),
+    Users(Reply),
+    Data(UserId, Reply),
+    Seen(UserId, Reply),
     Page(Reading),
     /// Its outbox is to be empty before the next page is read.
     Room(Reading),
+    RoomToFollow(Box<Following>),
+}
+
+/// By what a browser knows which of its questions is answered.
+enum Reply {
+    /// A text of its own, in generation 4; often empty.
+    Marked(Box<str>),
+    /// The number of the command.
+    Id(u64),
 }
 
 /// What a browser says of itself when it connects.
 #[derive(Debug)]
 pub struct Hello {
     pub tenant: TenantId,
+    /// Generation 5 shows them later, in its first frame.
     pub credentials: Option<Credentials>,
     /// The generation of the client library: 4 is the original's.
     pub major_version: u32,
     pub about: About,
 }
 
-/// The oldest client library that is understood.
-const MAJOR_VERSION_MIN: u32 = 4;
-
-/// What a session works on: the hub and the outboxes of its shard, and the time.
+/// What a session works on: the hub and the outboxes of its shard, the time, and what is said of the node.
 pub struct Surroundings<'s> {
     pub hub: &'s mut Hub,
     pub outboxes: &'s mut Outboxes,
     pub now: UnixMillis,
-    /// Most subscriptions of one connection.
-    pub subscriptions_max: usize,
+    pub terms: five::Terms,
 }
 
 /// What is to be done after a step.
@@ -81,49 +100,64 @@ pub struct Surroundings<'s> {
 pub struct Next {
     pub ask: Option<Ask>,
     /// The connection is to be closed, once what waits for it has been sent.
-    pub close: bool,
+    pub ending: Option<Ending>,
+}
+
+/// Why a session ends its connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The store cannot be asked: come back later.
+    NoStore,
+    /// It speaks a generation that is not spoken here.
+    UnknownGeneration,
+    /// It has not said, or not properly, who it is.
+    NoHello,
 }
 
 impl Next {
-    const NOTHING: Next = Next { ask: None, close: false };
-    const CLOSE: Next = Next { ask: None, close: true };
+    const NOTHING: Next = Next { ask: None, ending: None };
 
     fn ask(ask: Ask) -> Next {
-        Next { ask: Some(ask), close: false }
+        Next { ask: Some(ask), ending: None }
+    }
+
+    fn close(ending: Ending) -> Next {
+        Next { ask: None, ending: Some(ending) }
     }
 }
 
 impl Session {
     /// A browser has connected. Who shows credentials is greeted when they have been looked at.
     pub fn open(id: ConnectionId, ear: EarId, hello: Hello, around: &mut Surroundings<'_>) -> (Session, Next) {
+        let generation = if hello.major_version > 4 { Generation::Five } else { Generation::Four };
         let mut session = Session {
             id,
             ear,
             tenant: hello.tenant,
+            generation,
+            is_introduced: generation == Generation::Four,
             user: None,
             about: hello.about,
             subscriptions: Vec::new(),
             log: None,
             waits_for: None,
             receipts: Receipts::default(),
-            is_of_generation_five: hello.major_version > 4,
         };
-        if hello.major_version < MAJOR_VERSION_MIN {
-            let text = "This client library is too old: load CometServerApi.js 4.0 or newer";
-            around.outboxes.push(id.slot, frame::refusal(418, text, around.now));
-            return (session, Next::CLOSE);
-        }
-        match hello.credentials {
-            Some(credentials) => {
-                let next =
-                    session.wait(Waits::Authorisation(Box::new(credentials.clone())), Ask::Authorise(credentials));
-                (session, next)
+        let next = match (hello.major_version, hello.credentials) {
+            (0..4, _) => {
+                let text = "This client library is too old: load CometServerApi.js 4.0 or newer";
+                around.outboxes.push(id.slot, frame::refusal(418, text, around.now));
+                Next::close(Ending::UnknownGeneration)
             }
-            None => {
+            (4, Some(credentials)) => session.authorise(credentials, None),
+            (4, None) => {
                 around.outboxes.push(id.slot, frame::server_info(false, "", around.now));
-                (session, Next::NOTHING)
+                Next::NOTHING
             }
-        }
+            (5, _) => Next::NOTHING,
+            _ => Next::close(Ending::UnknownGeneration),
+        };
+        (session, next)
     }
 
     fn wait(&mut self, waits_for: Waits, ask: Ask) -> Next {
@@ -138,12 +172,16 @@ impl Session {
 
     /// Whether an answer of the node is on its way.
     pub fn is_asking(&self) -> bool {
-        !matches!(self.waits_for, None | Some(Waits::Room(_)))
+        !matches!(self.waits_for, None | Some(Waits::Room(_) | Waits::RoomToFollow(_)))
     }
 
-    /// The original client comes back only when its close is not answered.
-    pub fn answers_close(&self) -> bool {
-        self.is_of_generation_five
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whether it has said who it is, or that it is a stranger.
+    pub fn is_introduced(&self) -> bool {
+        self.is_introduced
     }
 
     pub fn tenant(&self) -> TenantId {
@@ -173,38 +211,42 @@ impl Session {
         }
     }
 
+    /// A frame has arrived.
     pub fn received(&mut self, text: &str, around: &mut Surroundings<'_>) -> Next {
+        match self.generation {
+            Generation::Four => self.received_of_original(text, around),
+            Generation::Five => self.commanded(text, around),
+        }
+    }
+
+    fn received_of_original(&mut self, text: &str, around: &mut Surroundings<'_>) -> Next {
+        let nothing = || Reply::Marked(Box::default());
         match ClientFrame::parse(text) {
             ClientFrame::Subscription { names, refused, unnamed } => {
                 self.tell_refused(&refused, unnamed, around);
                 self.replace_subscriptions(names, around)
             }
             ClientFrame::Publish { name, event, text, is_anonymous } => {
-                self.publish(name, event, text, is_anonymous, around)
+                self.publish(nothing(), Wish { name, event, text, is_anonymous, id: None }, around)
             }
-            ClientFrame::Log(name) => self.read_history(name, around),
-            ClientFrame::Count { name, marker } => match name.kind() {
-                PipeKind::Web | PipeKind::Track => {
-                    let pipe = Pipe::Named(self.tenant, name);
-                    self.wait(Waits::Count { marker: marker.into() }, Ask::Count(pipe))
-                }
-                _ => self.refuse("pipe_count counts web_* and track_* pipes only", around),
-            },
+            ClientFrame::Log(name) => self.read_history(nothing(), name, usize::from(HISTORY_LENGTH_MAX), around),
+            ClientFrame::Count { name, marker } => self.count(Reply::Marked(marker.into()), name, around),
             ClientFrame::Users { name, marker } if name.kind() == PipeKind::Track => {
-                let pipe = Pipe::Named(self.tenant, name);
-                self.wait(Waits::Users { marker: marker.into() }, Ask::Users(pipe))
+                self.users(Reply::Marked(marker.into()), name)
             }
             ClientFrame::Users { .. } => self.refuse_user("track_pipe_users lists track_* pipes only", around),
             ClientFrame::Data { user: Some(user), marker } => {
-                self.wait(Waits::Data { user, marker: marker.into() }, Ask::Data(self.tenant, user))
+                self.wait(Waits::Data(user, Reply::Marked(marker.into())), Ask::Data(self.tenant, user))
             }
-            ClientFrame::Status(Some(user)) => self.wait(Waits::Seen(user), Ask::Seen(self.tenant, user)),
+            ClientFrame::Status(Some(user)) => self.wait(Waits::Seen(user, nothing()), Ask::Seen(self.tenant, user)),
             ClientFrame::Data { user: None, .. } | ClientFrame::Status(None) => {
                 self.refuse_user("That is no user: a number from 1 to 2147483647", around)
             }
             ClientFrame::Ignored => Next::NOTHING,
-            ClientFrame::Malformed(what) => self.refuse(&what, around),
+            ClientFrame::Malformed(what) => self.refuse(&nothing(), 400, &what, around),
             ClientFrame::Unknown => self.refuse(
+                &nothing(),
+                400,
                 "Unknown command. Known are subscription, web_pipe2, pipe_log, pipe_count, track_pipe_users, \
                  user_data, user_status",
                 around,
@@ -212,8 +254,25 @@ impl Session {
         }
     }
 
-    fn refuse(&self, text: &str, around: &mut Surroundings<'_>) -> Next {
-        around.outboxes.push(self.id.slot, frame::command_error(text, around.now));
+    fn count(&mut self, reply: Reply, name: PipeName, around: &mut Surroundings<'_>) -> Next {
+        match name.kind() {
+            PipeKind::Web | PipeKind::Track => {
+                self.wait(Waits::Count(reply), Ask::Count(Pipe::Named(self.tenant, name)))
+            }
+            _ => self.refuse(&reply, 403, "Browsers count who subscribes to web_* and track_* pipes only", around),
+        }
+    }
+
+    fn users(&mut self, reply: Reply, name: PipeName) -> Next {
+        self.wait(Waits::Users(reply), Ask::Users(Pipe::Named(self.tenant, name)))
+    }
+
+    fn refuse(&self, reply: &Reply, code: u16, text: &str, around: &mut Surroundings<'_>) -> Next {
+        let frame = match reply {
+            Reply::Marked(_) => frame::command_error(text, around.now),
+            Reply::Id(id) => five::error(Some(*id), code, text, None),
+        };
+        around.outboxes.push(self.id.slot, frame);
         Next::NOTHING
     }
 
@@ -227,48 +286,115 @@ impl Session {
         if let Answer::Taken(taken) = answer {
             return self.taken(taken);
         }
-        let (slot, now) = (self.id.slot, around.now);
-        let reply = match (self.waits_for.take(), answer) {
-            (Some(Waits::Authorisation(credentials)), Answer::Authorised(Ok(is_authorised))) => {
-                return self.authorised(&credentials, is_authorised, around);
+        match (self.waits_for.take(), answer) {
+            (Some(Waits::Authorisation { credentials, log }), Answer::Authorised(authorised)) => match authorised {
+                Ok(is_authorised) => self.authorised(&credentials, log, is_authorised, around),
+                Err(error) => Self::sent_away(&error),
+            },
+            (Some(Waits::Listening(subscriptions)), Answer::Listening(listening)) => match listening {
+                Ok(listening) => {
+                    for (subscription, listening) in subscriptions.into_iter().zip(listening) {
+                        around.hub.listening(subscription, listening.position);
+                    }
+                    Next::NOTHING
+                }
+                // What is published could not be heard: better that the browser comes back than that it waits for ever.
+                Err(error) => Self::sent_away(&error),
+            },
+            (Some(Waits::Following(following)), answer) => self.followed(following, answer, around),
+            (Some(Waits::Page(reading)), Answer::Page(page)) => self.page(reading, page, around),
+            (Some(Waits::Leaving(command)), Answer::Listening(_)) => {
+                around.outboxes.push(self.id.slot, five::done(command));
+                Next::NOTHING
             }
-            (Some(Waits::Listening), Answer::Done(Ok(()))) => return Next::NOTHING,
-            // What is published could not be heard: better that the browser comes back than that it waits for ever.
-            (Some(Waits::Authorisation(_)), Answer::Authorised(Err(error)))
-            | (Some(Waits::Listening), Answer::Done(Err(error))) => {
-                tracing::warn!("a browser is sent away: {error}");
-                return Next::CLOSE;
+            (Some(waits_for), answer) => self.replied(waits_for, answer, around),
+            (None, _) => Next::NOTHING,
+        }
+    }
+
+    /// The answer to a question goes on to who asked.
+    fn replied(&mut self, waits_for: Waits, answer: Answer, around: &mut Surroundings<'_>) -> Next {
+        let now = around.now;
+        let (reply, frame) = match (waits_for, answer) {
+            (Waits::Report { name, text }, Answer::Published(published)) => {
+                let report = published.map(|published| frame::delivery_report(&name, &text, published.receivers, now));
+                (Reply::Marked(Box::default()), report)
             }
-            (Some(Waits::Page(reading)), Answer::Page(page)) => return self.page(reading, page, around),
-            (Some(Waits::Report { name, text }), Answer::Published(published)) => {
-                published.map(|published| frame::delivery_report(&name, &text, published.receivers, now))
+            (Waits::Published { command, id }, Answer::Published(published)) => {
+                (Reply::Id(command), published.map(|published| five::published(command, &published, id)))
             }
-            (Some(Waits::Count { marker }), Answer::Count(count)) => {
-                count.map(|count| frame::count(count, &marker, now))
+            (Waits::Count(reply), Answer::Count(count)) => {
+                let frame = count.map(|count| match &reply {
+                    Reply::Marked(marker) => frame::count(count, marker, now),
+                    Reply::Id(id) => five::count(*id, count),
+                });
+                (reply, frame)
             }
-            (Some(Waits::Users { marker }), Answer::Users(users)) => Ok(frame::users(&users, &marker, now)),
-            (Some(Waits::Data { user, marker }), Answer::Data(data)) => {
-                data.map(|data| frame::user_data(user, &data.unwrap_or_default(), &marker, now))
+            (Waits::Users(reply), Answer::Users(users)) => {
+                let frame = match &reply {
+                    Reply::Marked(marker) => frame::users(&users, marker, now),
+                    Reply::Id(id) => five::users(*id, &users),
+                };
+                (reply, Ok(frame))
             }
-            (Some(Waits::Seen(user)), Answer::Seen(seen)) => seen.map(|seen| frame::user_status(user, seen, now)),
+            (Waits::Data(user, reply), Answer::Data(data)) => {
+                let frame = data.map(Option::unwrap_or_default).map(|data| match &reply {
+                    Reply::Marked(marker) => frame::user_data(user, &data, marker, now),
+                    Reply::Id(id) => five::user_data(*id, &data),
+                });
+                (reply, frame)
+            }
+            (Waits::Seen(user, reply), Answer::Seen(seen)) => {
+                let frame = seen.map(|seen| match &reply {
+                    Reply::Marked(_) => frame::user_status(user, seen, now),
+                    Reply::Id(id) => five::seen(*id, seen),
+                });
+                (reply, frame)
+            }
             (waits_for, _) => {
-                self.waits_for = waits_for;
+                self.waits_for = Some(waits_for);
                 return Next::NOTHING;
             }
         };
-        let reply = reply.unwrap_or_else(|error| frame::command_error(&format!("Try again: {error}"), now));
-        around.outboxes.push(slot, reply);
-        Next::NOTHING
+        match frame {
+            Ok(frame) => {
+                around.outboxes.push(self.id.slot, frame);
+                Next::NOTHING
+            }
+            Err(error) => self.refuse(&reply, 503, &format!("Try again: {error}"), around),
+        }
     }
 
-    fn authorised(&mut self, credentials: &Credentials, is_authorised: bool, around: &mut Surroundings<'_>) -> Next {
-        let key = if is_authorised { credentials.key.as_str() } else { "" };
-        around.outboxes.push(self.id.slot, frame::server_info(is_authorised, key, around.now));
-        if !is_authorised {
-            return Next::NOTHING;
+    fn authorise(&mut self, credentials: Credentials, log: Option<Position>) -> Next {
+        let waits = Waits::Authorisation { credentials: Box::new(credentials.clone()), log };
+        self.wait(waits, Ask::Authorise(credentials))
+    }
+
+    fn authorised(
+        &mut self,
+        credentials: &Credentials,
+        log: Option<Position>,
+        is_authorised: bool,
+        around: &mut Surroundings<'_>,
+    ) -> Next {
+        self.user = is_authorised.then_some(credentials.user);
+        self.greet(&credentials.key, around);
+        match self.user {
+            Some(user) => self.follow_log(user, log, around),
+            None => Next::NOTHING,
         }
-        self.user = Some(credentials.user);
-        self.join_log(credentials.user, around)
+    }
+
+    /// Tells a browser as whom it is known here.
+    fn greet(&mut self, key: &str, around: &mut Surroundings<'_>) {
+        let greeting = match self.generation {
+            Generation::Four => {
+                let key = if self.user.is_some() { key } else { "" };
+                frame::server_info(self.user.is_some(), key, around.now)
+            }
+            Generation::Five => five::welcome(self.user, around.terms),
+        };
+        around.outboxes.push(self.id.slot, greeting);
     }
 
     /// The connection is gone: it leaves everything.
@@ -282,157 +408,5 @@ impl Session {
     pub fn departure(&self, subscriptions: Vec<SubscriptionId>, hub: &mut Hub) -> Option<Ask> {
         let leave: Vec<Pipe> = subscriptions.into_iter().map(|subscription| hub.unsubscribe(subscription)).collect();
         (!leave.is_empty()).then(|| Ask::Listen { visitor: self.visitor(), take: Vec::new(), leave })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-    use std::sync::Arc;
-
-    use super::*;
-
-    struct World {
-        hub: Hub,
-        outboxes: Outboxes,
-    }
-
-    impl World {
-        fn new() -> World {
-            World { hub: Hub::default(), outboxes: Outboxes::new(1_000_000) }
-        }
-
-        fn around(&mut self) -> Surroundings<'_> {
-            Surroundings {
-                hub: &mut self.hub,
-                outboxes: &mut self.outboxes,
-                now: UnixMillis(1_700_000_000_000),
-                subscriptions_max: 3,
-            }
-        }
-
-        fn open(&mut self, credentials: Option<Credentials>, major_version: u32) -> (Session, Next) {
-            let id = ConnectionId { node: 0, shard: 0, slot: 0, serial: 1 };
-            self.outboxes.open(id);
-            let nothing: Arc<str> = Arc::from("");
-            let about = About {
-                uuid: "u".into(),
-                address: IpAddr::from([127, 0, 0, 1]),
-                user_agent: Arc::clone(&nothing),
-                origin: Arc::clone(&nothing),
-                language: nothing,
-            };
-            let hello = Hello { tenant: TenantId(1), credentials, major_version, about };
-            Session::open(id, EarId(0), hello, &mut self.around())
-        }
-
-        /// The frames in the outbox of slot 0, without their headers.
-        fn sent(&mut self) -> String {
-            let mut sent = String::new();
-            while !self.outboxes.is_empty(0) {
-                let mut slices = [std::io::IoSlice::new(&[])];
-                self.outboxes.front(0, &mut slices);
-                let frame = slices[0].to_vec();
-                sent.push_str(&String::from_utf8_lossy(&frame[if frame[1] == 126 { 4 } else { 2 }..]));
-                let bytes = frame.len();
-                self.outboxes.taken(0, bytes);
-            }
-            sent
-        }
-    }
-
-    fn credentials() -> Credentials {
-        Credentials { tenant: TenantId(1), user: UserId::new(42).unwrap(), key: "key".into() }
-    }
-
-    fn no_messages() -> crate::node::Page {
-        crate::node::Page { messages: Vec::new(), more: false }
-    }
-
-    fn asked(next: Next) -> (Vec<String>, Vec<String>) {
-        let Some(Ask::Listen { take, leave, .. }) = next.ask else { return Default::default() };
-        let names = |pipes: Vec<Pipe>| pipes.iter().map(|pipe| pipe.shown_name().to_owned()).collect();
-        (names(take), names(leave))
-    }
-
-    fn names(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|text| (*text).to_owned()).collect()
-    }
-
-    #[test]
-    fn a_stranger_is_greeted_at_once_and_a_user_when_it_is_known() {
-        let mut world = World::new();
-        let (session, next) = world.open(None, 4);
-        assert!(next.ask.is_none() && !next.close && !session.is_waiting());
-        assert!(world.sent().contains("\"authorized\":false"));
-
-        let (mut session, next) = world.open(Some(credentials()), 4);
-        assert!(matches!(next.ask, Some(Ask::Authorise(_))));
-        assert!(session.is_waiting());
-        assert_eq!(world.sent(), "");
-        let next = session.answered(Answer::Authorised(Ok(true)), &mut world.around());
-        assert!(matches!(next.ask, Some(Ask::Join { .. })));
-        session.answered(Answer::Page(Ok(no_messages())), &mut world.around());
-        assert!(!session.is_waiting());
-        assert!(world.sent().starts_with("{\"authorized\":true,\"data\":\"key\""));
-        assert_eq!(session.user().map(UserId::number), Some(42));
-    }
-
-    #[test]
-    fn a_library_that_is_too_old_is_told_and_sent_away() {
-        let mut world = World::new();
-        let (_, next) = world.open(None, 3);
-        assert!(next.close);
-        assert!(world.sent().contains("\"error\":418"));
-    }
-
-    #[test]
-    fn a_new_list_replaces_the_old_and_asks_only_for_the_difference() {
-        let mut world = World::new();
-        let (mut session, _) = world.open(None, 4);
-        let next = session.received("subscription\nbb\naa", &mut world.around());
-        assert_eq!(asked(next), (names(&["aa", "bb"]), names(&[])));
-        session.answered(Answer::Done(Ok(())), &mut world.around());
-        let next = session.received("subscription\ncc\nbb", &mut world.around());
-        assert_eq!(asked(next), (names(&["cc"]), names(&["aa"])));
-        session.answered(Answer::Done(Ok(())), &mut world.around());
-        assert!(session.received("subscription\nbb\ncc", &mut world.around()).ask.is_none());
-        let departure = session.closed(&mut world.around());
-        assert_eq!(asked(Next { ask: departure, close: false }).1, names(&["bb", "cc"]));
-        assert!(session.closed(&mut world.around()).is_none());
-    }
-
-    #[test]
-    fn what_is_not_allowed_is_skipped_and_said_and_the_rest_stands() {
-        let mut world = World::new();
-        let (mut session, _) = world.open(None, 4);
-        world.sent();
-        let next = session.received("subscription\nprivate_x\nx\naa", &mut world.around());
-        assert_eq!(asked(next), (names(&["aa"]), names(&[])));
-        let sent = world.sent();
-        assert!(sent.contains("private pipes need a login") && sent.contains("a name that is too short"), "{sent}");
-        session.answered(Answer::Done(Ok(())), &mut world.around());
-        let next = session.received("subscription\naa\nbb\ncc\ndd\nee", &mut world.around());
-        assert_eq!(asked(next), (names(&["bb", "cc"]), names(&[])));
-        assert!(world.sent().contains("subscriptions_max = 3"));
-    }
-
-    #[test]
-    fn a_user_may_have_private_pipes() {
-        let mut world = World::new();
-        let (mut session, _) = world.open(Some(credentials()), 4);
-        session.answered(Answer::Authorised(Ok(true)), &mut world.around());
-        session.answered(Answer::Page(Ok(no_messages())), &mut world.around());
-        let next = session.received("subscription\nprivate_x", &mut world.around());
-        assert_eq!(asked(next).0, names(&["private_x"]));
-    }
-
-    #[test]
-    fn a_browser_whose_pipes_cannot_be_heard_is_sent_back() {
-        let mut world = World::new();
-        let (mut session, _) = world.open(None, 4);
-        session.received("subscription\naa", &mut world.around());
-        let failed = Answer::Done(Err(crate::node::StoreError::Unavailable("x".into())));
-        assert!(session.answered(failed, &mut world.around()).close);
     }
 }

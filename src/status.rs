@@ -17,6 +17,7 @@ pub struct Status {
     browser_sockets: AtomicI64,
     sql_clients_connected: AtomicI64,
     browsers_too_slow: AtomicU64,
+    gaps_declared: AtomicU64,
     messages_published: AtomicU64,
     frames_delivered: AtomicU64,
     statements: AtomicU64,
@@ -31,6 +32,7 @@ impl Status {
             browser_sockets: AtomicI64::new(0),
             sql_clients_connected: AtomicI64::new(0),
             browsers_too_slow: AtomicU64::new(0),
+            gaps_declared: AtomicU64::new(0),
             messages_published: AtomicU64::new(0),
             frames_delivered: AtomicU64::new(0),
             statements: AtomicU64::new(0),
@@ -65,6 +67,11 @@ impl Status {
     /// A browser was sent away because more waited for it than may.
     pub fn browser_too_slow(&self) {
         self.browsers_too_slow.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Not everything that was missed could be had any more, by a browser that came back or by a shard.
+    pub fn gap_declared(&self) {
+        self.gaps_declared.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn sql_clients_changed(&self, by: i64) {
@@ -102,6 +109,10 @@ impl Status {
 
     pub fn browsers_too_slow(&self) -> u64 {
         self.browsers_too_slow.load(Ordering::Relaxed)
+    }
+
+    pub fn gaps_declared(&self) -> u64 {
+        self.gaps_declared.load(Ordering::Relaxed)
     }
 
     pub fn sql_clients_connected(&self) -> u64 {

@@ -1,16 +1,16 @@
 //! What a node needs of a store: one place where messages get their numbers, are kept and are announced.
 //!
 //! A method belongs here only if another node must see its effect. The same promises, told as tests, are in
-//! `tests/store.rs` and run over every store.
+//! `tests/store/` and run over every store.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::UnixMillis;
-use crate::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
+use crate::pipe::{ConnectionId, Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
 pub mod embedded;
@@ -18,12 +18,16 @@ pub mod embedded;
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Numbers, keeps and announces every message of the batch, or none. When it returns, what is kept is
-    /// on disk and every ear that listens has the news. Takes its place among other publishes at its first
-    /// poll; while an ear that must hear is full, it waits there, before anything is numbered.
+    /// safe and every ear that listens has the news, or will be told that it lost some. Takes its place among other
+    /// publishes at its first poll; while an ear that must hear is full, it waits there, before anything is numbered.
+    ///
+    /// A message with a chosen id that was published to the same pipe within the last [`REPEAT_MILLIS`] is not
+    /// published again: it is answered as it was then.
     async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError>;
 
     /// One more connection behind `ear` subscribes to `pipe`: what is published from now on will be heard
-    /// there, once however many connections stand behind the ear.
+    /// there, once however many connections stand behind the ear. It counts even when this fails: whoever is told of
+    /// an error still leaves by [`Store::unlisten`].
     async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Listening, StoreError>;
 
     /// Takes back one [`Store::listen`]. Answers how many connections still listen, anywhere.
@@ -40,6 +44,11 @@ pub trait Store: Send + Sync {
         count_max: usize,
     ) -> Result<Vec<(PipeName, u64)>, StoreError>;
 
+    /// What was published to `pipe` behind `after`: from the history, or from the recovery window that every pipe has
+    /// that somebody listens to or has listened to in the last [`WINDOW_MILLIS_MAX`]. What was deleted is passed over;
+    /// when something else is missing, [`Recovered::Lost`] says so.
+    async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError>;
+
     /// A page of what `pipe` keeps, oldest first.
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError>;
 
@@ -54,7 +63,8 @@ pub trait Store: Send + Sync {
     /// The users of a tenant whose logs keep messages or are listened to, by number, behind `after`.
     async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError>;
 
-    /// Deletes messages from the history of `pipe` by index; the holes are no gaps. Answers how many there were.
+    /// Deletes messages from the history of `pipe` by index, and from its recovery window; the holes are no gaps.
+    /// Answers how many the history had.
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError>;
 
     /// What `pipe` keeps up to this index has been taken by its user: it stays, but [`Since::Untaken`] begins behind
@@ -64,7 +74,8 @@ pub trait Store: Send + Sync {
     /// Sets how much `pipe` keeps. What is kept already is trimmed by the next publish.
     async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError>;
 
-    /// Removes what [`Store::set_retention`] set, and the history with it. Answers whether it was set.
+    /// Removes what [`Store::set_retention`] set, and deletes the history with it, which is no gap. Answers whether it
+    /// was set.
     async fn remove_retention(&self, pipe: &Pipe) -> Result<bool, StoreError>;
 
     /// What was set for `pipe`, if anything.
@@ -97,11 +108,22 @@ pub trait Store: Send + Sync {
     async fn close(&self);
 }
 
+/// So long a message that is published a second time under a chosen id is known to be the same, in milliseconds.
+pub const REPEAT_MILLIS: u64 = 300_000;
+/// A recovery window holds at most so many messages of a pipe,
+pub const WINDOW_MESSAGES_MAX: usize = 100;
+/// so many bytes of them,
+pub const WINDOW_BYTES_MAX: usize = 64 * 1_024;
+/// for so many milliseconds.
+pub const WINDOW_MILLIS_MAX: u64 = 60_000;
+
 /// A message on its way into the store.
 #[derive(Clone, Debug)]
 pub struct Publish {
     pub pipe: Pipe,
     pub id: MessageId,
+    /// Whether whoever publishes has chosen the id, so that it may publish once more when it has heard no answer.
+    pub id_is_chosen: bool,
     pub event: Event,
     pub message: Message,
     /// Who sends; `None` for a backend.
@@ -120,8 +142,8 @@ impl Publish {
 
     /// The message in its place.
     pub fn numbered(self, position: Position, sent_at: UnixMillis) -> Delivery {
-        let Publish { pipe, id, event, message, user, origin, sender_listens: _ } = self;
-        Delivery { pipe, position, id, event, message, user, origin, sent_at, encoded: OnceLock::new() }
+        let Publish { pipe, id, event, message, user, origin, id_is_chosen: _, sender_listens: _ } = self;
+        Delivery { pipe, position, id, event, message, user, origin, sent_at, encoded: Encoded::default() }
     }
 }
 
@@ -134,6 +156,8 @@ pub struct Published {
     pub position: Position,
     /// Connections that were subscribed when the message was numbered, without the sender.
     pub receivers: u64,
+    /// Whether it had been published before, under the same chosen id.
+    pub is_repeat: bool,
 }
 
 /// What a listener is told when it begins.
@@ -190,7 +214,7 @@ pub enum Since {
     Untaken,
 }
 
-/// How much one page may hold. A single message larger than `bytes` still makes a page.
+/// How much one page may hold. While there is more, a page has one message at least, however large.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PageMax {
     pub messages: usize,
@@ -201,13 +225,39 @@ pub struct PageMax {
 pub struct Page {
     /// Oldest first.
     pub messages: Vec<Arc<Delivery>>,
-    /// Whether the pipe keeps more behind the last of these.
+    /// What was published up to here is among these or the pages before, or it is not kept.
+    pub up_to: Position,
+    /// Whether the pipe keeps more behind `up_to`.
     pub more: bool,
+}
+
+/// What could be had of what was missed.
+#[derive(Clone, Debug)]
+pub enum Recovered {
+    /// All of it, up to the page's end.
+    Page(Page),
+    /// Some of it is gone. The pipe stands here now.
+    Lost(Position),
 }
 
 #[derive(Clone, Debug)]
 pub enum News {
+    /// The next message of a pipe.
     Delivery(Arc<Delivery>),
+    /// Something of what was published to this pipe may not have been heard: [`Store::recover`] has it.
+    Lost(Pipe),
+    /// The same for every pipe the ear listens to.
+    LostAll,
+}
+
+impl News {
+    /// The message, if this is one.
+    pub fn delivery(&self) -> Option<&Arc<Delivery>> {
+        match self {
+            News::Delivery(delivery) => Some(delivery),
+            News::Lost(_) | News::LostAll => None,
+        }
+    }
 }
 
 /// Which ear: the place of a shard among those the store was opened with.

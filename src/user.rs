@@ -54,6 +54,15 @@ impl UserId {
     }
 }
 
+/// Which protocol a browser's library speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Generation {
+    /// The original's.
+    Four,
+    /// Our own: `docs/PROTOCOL.md`.
+    Five,
+}
+
 /// What is known of a browser. What many share is shared.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct About {

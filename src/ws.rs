@@ -4,6 +4,7 @@ pub mod codec;
 pub mod http;
 pub mod page;
 pub mod reactor;
+pub mod script;
 pub mod shard;
 
 use std::io;
@@ -41,6 +42,8 @@ pub struct Config {
     pub subscriptions_max: usize,
     /// Most connections of a node.
     pub connections_max: usize,
+    /// When the node stops, those who understand it have so long to move to another, in seconds.
+    pub drain_seconds_max: u64,
     /// Room for news on their way to one shard, in bytes; publishers wait when it is full.
     pub ear_bytes_max: usize,
 }

@@ -196,6 +196,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(|draft| &mut draft.history_bytes_max_per_pipe, 64 * KIB..=4 * GIB),
     },
     Setting {
+        key: "recovery_bytes_max",
+        flag: "recovery-bytes-max",
+        group: MESSAGES,
+        about: "Memory for what browsers missed that were away for a moment",
+        default: Some("64 MiB"),
+        example: "64 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.recovery_bytes_max, 0..=64 * GIB),
+    },
+    Setting {
         key: "packet_bytes_max",
         flag: "packet-bytes-max",
         group: SQL,
@@ -320,6 +329,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Some("1 MiB"),
         example: "1 MiB",
         kind: Kind::Bytes(|draft| &mut draft.ws.outbox_bytes_max, 16 * KIB..=GIB),
+    },
+    Setting {
+        key: "drain_seconds_max",
+        flag: "drain-seconds-max",
+        group: BROWSERS,
+        about: "How long browsers have to move to another node when this one stops",
+        default: Some("5"),
+        example: "5",
+        kind: Kind::Seconds(|draft| &mut draft.ws.drain_seconds_max, 0..=600),
     },
     Setting {
         key: "ear_bytes_max",

@@ -1,7 +1,6 @@
 //! What the node says to browsers.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -15,20 +14,9 @@ use crate::user::UserId;
 const TEXT_FRAME: u8 = 0x81;
 const PING_FRAME: u8 = 0x89;
 
-/// The wire bytes of a message, encoded once for all shards.
-pub fn of_delivery(delivery: &Delivery) -> Bytes {
-    delivery.encoded.get_or_init(|| encode(delivery, Copy::Live)).clone()
-}
-
-/// The frames of a run of messages of one pipe: what a subscriber gets in one piece.
-pub fn of_run(run: &[Arc<Delivery>]) -> Bytes {
-    match run {
-        [one] => of_delivery(one),
-        many => {
-            let frames: Vec<Bytes> = many.iter().map(|delivery| of_delivery(delivery)).collect();
-            Bytes::from(frames.concat())
-        }
-    }
+/// A message on its way to who subscribes.
+pub(super) fn message(delivery: &Delivery) -> Bytes {
+    encode(delivery, Copy::Live)
 }
 
 /// A private message that has waited for its user.
@@ -192,7 +180,7 @@ fn ending(mut json: Vec<u8>, now: UnixMillis, pipe: &str) -> Bytes {
     text_frame(&json)
 }
 
-fn text_frame(payload: &[u8]) -> Bytes {
+pub(super) fn text_frame(payload: &[u8]) -> Bytes {
     let mut frame = Vec::with_capacity(payload.len() + 10);
     frame.push(TEXT_FRAME);
     match payload.len() {
@@ -255,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_message_is_the_envelope_of_the_original() {
-        let frame = of_delivery(&delivery("{\"k\":1}"));
+        let frame = message(&delivery("{\"k\":1}"));
         let expected = "{\"data\":\"{\\\"k\\\":1}\",\"event\":\"evt\",\"message_send_time\":1700000000,\
                         \"pipe\":\"room\",\"uuid\":\"00000000-0000-0000-0000-000000000001\"}";
         assert_eq!(std::str::from_utf8(payload(&frame)).unwrap(), expected);
@@ -264,7 +252,7 @@ mod tests {
             user: UserId::new(42),
             ..delivery("x")
         };
-        let frame = of_delivery(&from_browser);
+        let frame = message(&from_browser);
         assert!(std::str::from_utf8(payload(&frame)).unwrap().contains("\"user_id\":42"));
     }
 
@@ -273,7 +261,7 @@ mod tests {
         let texts =
             ["plain", "it's", "C:\\dir", "a \\' b", "A::7;not a sender", "two\nlines\tand a \u{1} byte", "😀 é", ""];
         for text in texts {
-            let shown = as_the_original_client_reads_it(payload(&of_delivery(&delivery(text))));
+            let shown = as_the_original_client_reads_it(payload(&message(&delivery(text))));
             assert_eq!(shown, serde_json::Value::from(text), "{text:?}");
         }
         let jsons = [
@@ -284,7 +272,7 @@ mod tests {
             " {} ",
         ];
         for json in jsons {
-            let shown = as_the_original_client_reads_it(payload(&of_delivery(&delivery(json))));
+            let shown = as_the_original_client_reads_it(payload(&message(&delivery(json))));
             assert_eq!(shown, serde_json::from_str::<serde_json::Value>(json).unwrap(), "{json}");
         }
     }

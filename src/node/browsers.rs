@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use super::{Census, EarId, Node, Page, PageMax, Present, Publish, Published, Record, Seen, Since, StoreError};
-use crate::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeKind, PipeName};
+use super::{
+    Census, EarId, Listening, Node, Page, PageMax, Present, Publish, Published, Record, Recovered, Seen, Since,
+    StoreError,
+};
+use crate::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeKind, PipeName, Position};
 use crate::presence::Ticket;
 use crate::user::{Credentials, TenantId, UserId, user_of_token};
 
@@ -20,16 +23,16 @@ const USERS_MAX: usize = 10_000;
 pub enum Ask {
     /// Is this who it says it is?
     Authorise(Credentials),
-    /// The visitor takes these pipes and leaves those.
+    /// The visitor takes these pipes and leaves those. Whoever takes a user's log is this user.
     Listen {
         visitor: Visitor,
         take: Vec<Pipe>,
         leave: Vec<Pipe>,
     },
-    /// The visitor is a user and joins its log. Answered with the first page of what it has not taken.
-    Join {
-        visitor: Visitor,
-        user: UserId,
+    /// What was published to a pipe behind a position.
+    Recover {
+        pipe: Pipe,
+        after: Position,
     },
     /// A page of what a pipe keeps.
     Read {
@@ -61,11 +64,12 @@ pub struct Visitor {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Authorised(Result<bool, StoreError>),
-    /// To Listen.
-    Done(Result<(), StoreError>),
+    /// To Listen: where each pipe that was taken stands.
+    Listening(Result<Vec<Listening>, StoreError>),
+    Recovered(Result<Recovered, StoreError>),
     /// To Take, which nobody waits for: an answer of its own, so that it is never taken for another.
     Taken(Result<(), StoreError>),
-    /// To Join and to Read.
+    /// To Read.
     Page(Result<Page, StoreError>),
     Published(Result<Published, StoreError>),
     Count(Result<u64, StoreError>),
@@ -79,8 +83,8 @@ impl Node {
     pub async fn run(self: &Arc<Node>, ask: Ask) -> Answer {
         match ask {
             Ask::Authorise(credentials) => Answer::Authorised(self.authorise(&credentials).await),
-            Ask::Listen { visitor, take, leave } => Answer::Done(self.listen(&visitor, &take, &leave).await),
-            Ask::Join { visitor, user } => Answer::Page(self.join(&visitor, user).await),
+            Ask::Listen { visitor, take, leave } => Answer::Listening(self.listen(&visitor, &take, &leave).await),
+            Ask::Recover { pipe, after } => Answer::Recovered(self.recover(&pipe, after).await),
             Ask::Read { pipe, since } => Answer::Page(self.store.history(&pipe, since, PAGE).await),
             Ask::Take { log, index } => Answer::Taken(self.store.take(&log, index).await),
             Ask::Publish(publish) => {
@@ -97,6 +101,14 @@ impl Node {
         }
     }
 
+    async fn recover(&self, pipe: &Pipe, after: Position) -> Result<Recovered, StoreError> {
+        let recovered = self.store.recover(pipe, after, PAGE).await?;
+        if matches!(recovered, Recovered::Lost(_)) {
+            self.status.gap_declared();
+        }
+        Ok(recovered)
+    }
+
     /// A token that has not been revoked, or the hash that is stored. An empty hash lets nobody in.
     async fn authorise(&self, credentials: &Credentials) -> Result<bool, StoreError> {
         let Credentials { tenant, user, key } = credentials;
@@ -109,23 +121,50 @@ impl Node {
         Ok(!hash.is_empty() && bool::from(hash.as_bytes().ct_eq(key.as_bytes())))
     }
 
-    async fn listen(self: &Arc<Node>, visitor: &Visitor, take: &[Pipe], leave: &[Pipe]) -> Result<(), StoreError> {
+    /// Leaves and takes every one of the pipes, whatever becomes of the others: who was told of an error leaves all
+    /// that it asked for.
+    async fn listen(
+        self: &Arc<Node>,
+        visitor: &Visitor,
+        take: &[Pipe],
+        leave: &[Pipe],
+    ) -> Result<Vec<Listening>, StoreError> {
         for pipe in leave {
-            let listeners = self.store.unlisten(pipe, visitor.ear).await?;
-            match pipe {
-                Pipe::Named(_, name) => self.track(visitor, name, "unsubscription").await,
-                Pipe::Log(_, user) if listeners == 0 => self.went(visitor.tenant, *user),
-                Pipe::Log(..) => {}
-            }
+            self.leave(visitor, pipe).await;
         }
+        let mut listening = Vec::with_capacity(take.len());
         for pipe in take {
-            // The newcomer does not see its own event: it is the origin.
-            if let Pipe::Named(_, name) = pipe {
-                self.track(visitor, name, "subscription").await;
-            }
-            self.store.listen(pipe, visitor.ear).await?;
+            listening.push(self.take(visitor, pipe).await);
         }
-        Ok(())
+        listening.into_iter().collect()
+    }
+
+    async fn leave(self: &Arc<Node>, visitor: &Visitor, pipe: &Pipe) {
+        let listeners = self.store.unlisten(pipe, visitor.ear).await;
+        match (pipe, listeners) {
+            (Pipe::Named(_, name), _) => self.track(visitor, name, "unsubscription").await,
+            (Pipe::Log(_, user), Ok(0)) => self.went(visitor.tenant, *user),
+            (Pipe::Log(_, user), Err(error)) => {
+                tracing::warn!("it is not known whether user {} has gone: {error}", user.number());
+                // The grace ends with a look at who is here.
+                self.went(visitor.tenant, *user);
+            }
+            (Pipe::Log(..), Ok(_)) => {}
+        }
+    }
+
+    async fn take(&self, visitor: &Visitor, pipe: &Pipe) -> Result<Listening, StoreError> {
+        // The newcomer does not see its own event: it is the origin.
+        if let Pipe::Named(_, name) = pipe {
+            self.track(visitor, name, "subscription").await;
+        }
+        let listening = self.store.listen(pipe, visitor.ear).await?;
+        if let Pipe::Log(tenant, user) = pipe
+            && listening.listeners == 1
+        {
+            self.came(*tenant, *user).await?;
+        }
+        Ok(listening)
     }
 
     /// `track_*` pipes tell who comes and goes. When that cannot be told, coming and going go on: a departure that
@@ -159,17 +198,9 @@ impl Node {
             return Ok(());
         }
         let id = MessageId::new();
-        let publish = Publish { pipe, id, event, message, user: None, origin, sender_listens: false };
+        let publish =
+            Publish { pipe, id, id_is_chosen: false, event, message, user: None, origin, sender_listens: false };
         self.store.publish(vec![publish]).await.map(drop)
-    }
-
-    /// Listens first and reads then: what comes in between is heard, and the session puts it behind what it reads.
-    async fn join(self: &Arc<Node>, visitor: &Visitor, user: UserId) -> Result<Page, StoreError> {
-        let log = Pipe::Log(visitor.tenant, user);
-        if self.store.listen(&log, visitor.ear).await?.listeners == 1 {
-            self.came(visitor.tenant, user).await?;
-        }
-        self.store.history(&log, Since::Untaken, PAGE).await
     }
 
     async fn came(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {

@@ -1,20 +1,20 @@
-//! A browser reads what a pipe keeps: a history it asks for, and at login its own log. Both go out page by page, the
-//! next when the last has been sent: a long reading is not slowness.
+//! A browser reads what a pipe keeps. It goes out page by page, the next when the last has been sent: a long reading is
+//! not slowness. And a device tells how far it has got its user's log.
 
-use bytes::Bytes;
-
-use super::{Next, Session, Surroundings, Waits};
-use crate::frame;
-use crate::history::Joined;
+use super::{Next, Reply, Session, Surroundings, Waits};
+use crate::frame::{self, five};
 use crate::node::{Ask, Page, Since, StoreError};
 use crate::pipe::{HISTORY_LENGTH_MAX, Pipe, PipeName, Position};
-use crate::user::UserId;
+use bytes::Bytes;
 
-/// Something that is being read, and how far.
+/// Nothing more is read for a browser while more than this waits for it, in bytes.
+pub(super) const CROWDED_BYTES: usize = 64 * 1_024;
+
+/// A history that is being read, and how far.
 pub(super) struct Reading {
+    reply: Reply,
     pipe: Pipe,
-    /// Of the last message that was read.
-    last: Option<Position>,
+    since: Since,
 }
 
 /// How far the user's log has arrived on this device.
@@ -29,11 +29,18 @@ pub(super) struct Receipts {
 
 impl Session {
     /// The newest messages a pipe keeps, oldest first.
-    pub(super) fn read_history(&mut self, name: PipeName, around: &mut Surroundings<'_>) -> Next {
+    pub(super) fn read_history(
+        &mut self,
+        reply: Reply,
+        name: PipeName,
+        count_max: usize,
+        around: &mut Surroundings<'_>,
+    ) -> Next {
         if !self.may_read(&name) {
-            return self.refuse("The history of private pipes is for who is logged in", around);
+            return self.refuse(&reply, 403, "The history of private pipes is for who is logged in", around);
         }
-        let reading = Reading { pipe: Pipe::Named(self.tenant, name), last: None };
+        let since = Since::Newest(count_max.min(usize::from(HISTORY_LENGTH_MAX)));
+        let reading = Reading { reply, pipe: Pipe::Named(self.tenant, name), since };
         if around.outboxes.is_empty(self.id.slot) { self.read_on(reading) } else { self.wait_for_room(reading, around) }
     }
 
@@ -44,16 +51,6 @@ impl Session {
         Next::NOTHING
     }
 
-    /// The user's log is held, listened to, and read; what has arrived meanwhile comes behind what was read.
-    pub(super) fn join_log(&mut self, user: UserId, around: &mut Surroundings<'_>) -> Next {
-        let pipe = Pipe::Log(self.tenant, user);
-        let subscription = around.hub.subscribe(self.id.slot, &pipe);
-        around.hub.hold(subscription);
-        self.log = Some(subscription);
-        let ask = Ask::Join { visitor: self.visitor(), user };
-        self.wait(Waits::Page(Reading { pipe, last: None }), ask)
-    }
-
     /// A page has been read.
     pub(super) fn page(
         &mut self,
@@ -61,49 +58,32 @@ impl Session {
         page: Result<Page, StoreError>,
         around: &mut Surroundings<'_>,
     ) -> Next {
-        let is_log = matches!(reading.pipe, Pipe::Log(..));
         let page = match page {
             Ok(page) => page,
-            // Without its log a user would miss messages and not know.
-            Err(error) if is_log => {
-                tracing::warn!("a browser is sent away: {error}");
-                return Next::CLOSE;
-            }
-            Err(error) => return self.refuse(&format!("Try again: {error}"), around),
+            Err(error) => return self.refuse(&reading.reply, 503, &format!("Try again: {error}"), around),
         };
-        let encode: fn(&_) -> Bytes = if is_log { frame::of_queued } else { frame::of_history };
-        let mut frames: Vec<Bytes> = page.messages.iter().map(|delivery| encode(delivery)).collect();
-        if let Some(last) = page.messages.last() {
-            reading.last = Some(last.position);
-            if is_log {
-                frames.push(frame::receipt_request(last.position.index));
+        let frames = match &reading.reply {
+            Reply::Marked(_) => {
+                let frames: Vec<Bytes> = page.messages.iter().map(|delivery| frame::of_history(delivery)).collect();
+                Bytes::from(frames.concat())
             }
-            around.outboxes.push_page(self.id.slot, Bytes::from(frames.concat()));
+            Reply::Id(id) => five::history(Some(*id), reading.pipe.shown_name(), &page.messages, page.more),
+        };
+        if !frames.is_empty() {
+            around.outboxes.push_page(self.id.slot, frames);
         }
-        if page.more {
-            return self.wait_for_room(reading, around);
+        if !page.more {
+            return Next::NOTHING;
         }
-        if is_log { self.go_live(reading, around) } else { Next::NOTHING }
-    }
-
-    fn go_live(&mut self, reading: Reading, around: &mut Surroundings<'_>) -> Next {
-        let Some(log) = self.log else { return Next::NOTHING };
-        match around.hub.join(log, reading.last) {
-            Joined::Live(arrivals) => {
-                if let Some(last) = arrivals.last() {
-                    let frames = [frame::of_run(&arrivals), frame::receipt_request(last.position.index)];
-                    around.outboxes.push_page(self.id.slot, Bytes::from(frames.concat()));
-                }
-                Next::NOTHING
-            }
-            Joined::ReadOn => self.read_on(reading),
-        }
+        reading.since = Since::After(page.up_to.index);
+        self.wait_for_room(reading, around)
     }
 
     /// All that was read has been sent.
-    pub fn emptied(&mut self) -> Next {
+    pub fn emptied(&mut self, around: &mut Surroundings<'_>) -> Next {
         match self.waits_for.take() {
             Some(Waits::Room(reading)) => self.read_on(reading),
+            Some(Waits::RoomToFollow(following)) => self.follow_on(following, around),
             waits_for => {
                 self.waits_for = waits_for;
                 Next::NOTHING
@@ -112,14 +92,18 @@ impl Session {
     }
 
     fn read_on(&mut self, reading: Reading) -> Next {
-        let since = match (&reading.pipe, reading.last) {
-            (_, Some(last)) => Since::After(last.index),
-            (Pipe::Named(..), None) => Since::Newest(usize::from(HISTORY_LENGTH_MAX)),
-            // What was taken long ago must not come again.
-            (Pipe::Log(..), None) => Since::Untaken,
-        };
-        let ask = Ask::Read { pipe: reading.pipe.clone(), since };
+        let ask = Ask::Read { pipe: reading.pipe.clone(), since: reading.since };
         self.wait(Waits::Page(reading), ask)
+    }
+
+    /// The device has got its user's log up to here. A position of a former epoch, or one that the log has not
+    /// reached, says nothing.
+    pub(super) fn has_taken(&mut self, position: Position, around: &Surroundings<'_>) -> Next {
+        let has = self.log.and_then(|log| around.hub.position(log));
+        if has.is_some_and(|has| has.epoch == position.epoch && has.index >= position.index) {
+            self.receipts.come_up_to = self.receipts.come_up_to.max(position.index);
+        }
+        Next { ask: self.take(), ending: None }
     }
 
     /// A pong came back. With an index in it, it says that so much of the user's log has arrived on this device.
@@ -146,6 +130,6 @@ impl Session {
         if let Err(error) = taken {
             tracing::warn!("it was not written down what a device has got, so it comes again: {error}");
         }
-        Next { ask: self.take(), close: false }
+        Next { ask: self.take(), ending: None }
     }
 }

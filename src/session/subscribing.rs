@@ -35,14 +35,16 @@ impl Session {
             self.subscriptions.iter().map(|subscription| around.hub.pipe(*subscription)).collect();
         let take: Vec<Pipe> = allowed.into_iter().filter(|pipe| !had.contains(pipe)).collect();
         self.subscriptions.reserve_exact(take.len());
+        let had_count = self.subscriptions.len();
         for pipe in &take {
-            self.subscriptions.push(around.hub.subscribe(self.id.slot, pipe));
+            self.subscriptions.push(around.hub.subscribe(self.id.slot, self.generation, pipe));
         }
         if take.is_empty() && leave.is_empty() {
             return Next::NOTHING;
         }
         let visitor = self.visitor();
-        self.wait(Waits::Listening, Ask::Listen { visitor, take, leave })
+        let taken = self.subscriptions[had_count..].to_vec();
+        self.wait(Waits::Listening(taken), Ask::Listen { visitor, take, leave })
     }
 
     /// The pipes this browser may subscribe to, sorted as the names are; it is told of the others.
@@ -61,8 +63,8 @@ impl Session {
             let text = format!("Not subscribed to {private_names} private pipes, which need a login");
             around.outboxes.push(self.id.slot, frame::subscription_error(403, &text, around.now));
         }
-        if names.len() > around.subscriptions_max {
-            let (most, asked) = (around.subscriptions_max, names.len());
+        if names.len() > around.terms.subscriptions_max {
+            let (most, asked) = (around.terms.subscriptions_max, names.len());
             let text =
                 format!("Subscribed to {most} of {asked} pipes: a connection has at most subscriptions_max = {most}");
             around.outboxes.push(self.id.slot, frame::subscription_error(429, &text, around.now));

@@ -13,8 +13,15 @@ pub enum CloseCode {
     Unsupported,
     InvalidText,
     TooBig,
-    /// Come back: registered beyond the RFC, and what browsers show for a busy server.
-    TryAgainLater,
+    /// From here on codes of our own, for clients of generation 5: `docs/PROTOCOL.md`.
+    Moving,
+    TooSlow,
+    NoStore,
+    EndedByOperator,
+    NoHello,
+    UnknownGeneration,
+    ForeignOrigin,
+    Revoked,
 }
 
 impl CloseCode {
@@ -25,7 +32,32 @@ impl CloseCode {
             CloseCode::Unsupported => 1003,
             CloseCode::InvalidText => 1007,
             CloseCode::TooBig => 1009,
-            CloseCode::TryAgainLater => 1013,
+            CloseCode::Moving => 4000,
+            CloseCode::TooSlow => 4100,
+            CloseCode::NoStore => 4101,
+            CloseCode::EndedByOperator => 4102,
+            CloseCode::NoHello => 4200,
+            CloseCode::UnknownGeneration => 4201,
+            CloseCode::ForeignOrigin => 4202,
+            CloseCode::Revoked => 4203,
+        }
+    }
+
+    /// What a person reads who looks for the reason.
+    fn reason(self) -> &'static str {
+        match self {
+            CloseCode::GoingAway | CloseCode::Moving => "the node is going away",
+            CloseCode::ProtocolError => "not WebSocket",
+            CloseCode::Unsupported => "text only",
+            CloseCode::InvalidText => "not UTF-8",
+            CloseCode::TooBig => "too long",
+            CloseCode::TooSlow => "too slow, come back",
+            CloseCode::NoStore => "the store is not available, come back",
+            CloseCode::EndedByOperator => "ended by an operator",
+            CloseCode::NoHello => "the first frame, and no other, is a hello",
+            CloseCode::UnknownGeneration => "this node speaks generations 4 and 5",
+            CloseCode::ForeignOrigin => "pages from this origin may not connect here",
+            CloseCode::Revoked => "the login was revoked",
         }
     }
 }
@@ -203,12 +235,7 @@ pub fn pong(payload: &[u8]) -> Bytes {
 }
 
 pub fn close(code: CloseCode) -> Bytes {
-    close_because(code, "")
-}
-
-/// `why` is at most 123 bytes long.
-pub fn close_because(code: CloseCode, why: &'static str) -> Bytes {
-    control(0x88, &[&code.number().to_be_bytes(), why.as_bytes()].concat())
+    control(0x88, &[&code.number().to_be_bytes(), code.reason().as_bytes()].concat())
 }
 
 /// The answer to a close: the code it gave (5.5.1).

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
+use super::codec::CloseCode;
+use super::script::Script;
 use crate::node::AllowedOrigins;
 use crate::user::{Credentials, TenantId, UserId};
 
@@ -27,6 +29,8 @@ const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub struct Site {
     /// The page at `/`.
     pub page: Bytes,
+    /// What pages load to speak with the node.
+    pub script: Script,
     /// Whose pages may connect.
     pub origins: AllowedOrigins,
 }
@@ -57,11 +61,29 @@ pub struct Opening {
     pub language: String,
 }
 
+impl Opening {
+    /// What the headers say, whoever it is.
+    fn of_stranger(request: &httparse::Request<'_, '_>, address: IpAddr) -> Opening {
+        Opening {
+            tenant: TenantId::ROOT,
+            credentials: None,
+            major_version: 0,
+            uuid: String::new(),
+            address,
+            user_agent: shortened(header(request, "user-agent"), AGENT_BYTES_MAX),
+            origin: shortened(header(request, "origin"), AGENT_BYTES_MAX),
+            language: shortened(header(request, "accept-language"), LANGUAGE_BYTES_MAX),
+        }
+    }
+}
+
 /// Why a WebSocket is refused, with the original's number. It is said in a frame, after the handshake.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Refusal {
     pub code: u16,
     pub text: &'static str,
+    /// How generation 5 is told, instead.
+    pub close_code: Option<CloseCode>,
 }
 
 /// Reads the request at the front of `bytes`.
@@ -95,10 +117,31 @@ fn route(request: &httparse::Request<'_, '_>, request_bytes: usize, address: IpA
     let response = match path.strip_prefix("/comet-server").unwrap_or(path) {
         "/" => response("200 OK", "text/html; charset=UTF-8", &site.page),
         "/info" => response("200 OK", "application/json", info().as_bytes()),
+        "/CometServerApi.js" => script(request, &site.script),
         "/favicon.ico" => response("200 OK", "image/svg+xml", ICON.as_bytes()),
         _ => answer("404 Not Found", "There is nothing here. The page is at /, browsers connect to /ws/.\n"),
     };
     Request::Answer(if method == "HEAD" { head_of(&response) } else { response })
+}
+
+/// Whoever has this version already is told so, and who can unpack it is sent less.
+fn script(request: &httparse::Request<'_, '_>, script: &Script) -> Bytes {
+    let tag = &script.entity_tag;
+    let kind = "text/javascript; charset=UTF-8";
+    let has = header(request, "if-none-match").split(',').any(|known| {
+        let known = known.trim();
+        known.strip_prefix("W/").unwrap_or(known) == tag || known == "*"
+    });
+    let unpacks = header(request, "accept-encoding").split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        parts.next() == Some("gzip") && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    });
+    let about = format!("ETag: {tag}\r\nVary: Accept-Encoding\r\n");
+    match (has, unpacks) {
+        (true, _) => response_with("304 Not Modified", kind, &about, b""),
+        (false, true) => response_with("200 OK", kind, &format!("{about}Content-Encoding: gzip\r\n"), &script.gzipped),
+        (false, false) => response_with("200 OK", kind, &about, &script.plain),
+    }
 }
 
 const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>\
@@ -139,7 +182,9 @@ fn websocket(
     let opening = Parameters::parse(parameters).opening(request, address).and_then(|opening| {
         // What is kept of the header may be shortened: the whole of it counts.
         let is_allowed = site.origins.admit(opening.tenant, header(request, "origin"));
-        is_allowed.then_some(opening).ok_or(Refusal { code: 423, text: "Pages from this origin may not connect here" })
+        let close_code = (opening.major_version > 4).then_some(CloseCode::ForeignOrigin);
+        let text = "Pages from this origin may not connect here";
+        is_allowed.then_some(opening).ok_or(Refusal { code: 423, text, close_code })
     });
     Request::WebSocket { request_bytes, response: Bytes::from(response), opening }
 }
@@ -180,7 +225,10 @@ impl<'t> Parameters<'t> {
     }
 
     fn opening(&self, request: &httparse::Request<'_, '_>, address: IpAddr) -> Result<Opening, Refusal> {
-        let refuse = |code, text| Refusal { code, text };
+        let refuse = |code, text| Refusal { code, text, close_code: None };
+        if let Some(major_version @ 5..) = self.major_version() {
+            return self.opening_of_five(major_version, request, address);
+        }
         if self.key.is_none() || self.user.is_none() {
             return Err(refuse(401, "The address must be /ws/sesion=KEY&myid=USER&devid=TENANT&v=4.08&uuid=ID"));
         }
@@ -191,21 +239,38 @@ impl<'t> Parameters<'t> {
             }
             Some(_) => TenantId::ROOT,
         };
-        let version = self.version.and_then(|version| version.split_once('.'));
-        let major_version = version.and_then(|(major, minor)| minor.parse::<u32>().ok().and(major.parse().ok()));
         let user = self.user.and_then(|user| user.parse().ok()).and_then(UserId::new);
         let key = self.key.filter(|key| !key.is_empty() && *key != "undefined");
         let is_uuid = |uuid: &&str| uuid.len() <= UUID_BYTES_MAX && *uuid != "undefined";
         Ok(Opening {
             tenant,
             credentials: user.zip(key).map(|(user, key)| Credentials { tenant, user, key: key.to_owned() }),
-            major_version: major_version.ok_or(refuse(418, "The address says no version such as v=4.08"))?,
+            major_version: self.major_version().ok_or(refuse(418, "The address says no version such as v=4.08"))?,
             uuid: self.uuid.filter(is_uuid).unwrap_or_default().to_owned(),
-            address,
-            user_agent: shortened(header(request, "user-agent"), AGENT_BYTES_MAX),
-            origin: shortened(header(request, "origin"), AGENT_BYTES_MAX),
-            language: shortened(header(request, "accept-language"), LANGUAGE_BYTES_MAX),
+            ..Opening::of_stranger(request, address)
         })
+    }
+
+    /// Generation 5 says in its first frame who it is; here it names its tenant.
+    fn opening_of_five(
+        &self,
+        major_version: u32,
+        request: &httparse::Request<'_, '_>,
+        address: IpAddr,
+    ) -> Result<Opening, Refusal> {
+        let text = "The devid in the address is no tenant: 0 to 99999";
+        let tenant = TenantId::parse(self.tenant.unwrap_or("0"));
+        let tenant = tenant.ok_or(Refusal { code: 406, text, close_code: Some(CloseCode::NoHello) })?;
+        Ok(Opening { tenant, major_version, ..Opening::of_stranger(request, address) })
+    }
+
+    /// `4.08` or, in generation 5, only `5`.
+    fn major_version(&self) -> Option<u32> {
+        let version = self.version?;
+        match version.split_once('.') {
+            Some((major, minor)) => minor.parse::<u32>().ok().and(major.parse().ok()),
+            None => version.parse().ok().filter(|major| *major > 4),
+        }
     }
 }
 
@@ -225,12 +290,18 @@ fn answer(status: &str, text: &str) -> Bytes {
 }
 
 fn response(status: &str, content_type: &str, body: &[u8]) -> Bytes {
+    response_with(status, content_type, "", body)
+}
+
+/// `headers` are further lines, each with its end.
+fn response_with(status: &str, content_type: &str, headers: &str, body: &[u8]) -> Bytes {
+    // "Not modified" has no body, and must not say that the body has no length (RFC 9110, 8.6).
+    let length = if status.starts_with("304") { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let mut response = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nServer: cometql\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{length}{headers}Server: cometql\r\n\
          Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, GET\r\nAllow: POST, GET\r\n\
          Access-Control-Allow-Headers: origin, content-type, accept\r\nCache-Control: no-cache\r\n\
-         Connection: close\r\n\r\n",
-        body.len()
+         Connection: close\r\n\r\n"
     )
     .into_bytes();
     response.extend_from_slice(body);
@@ -249,7 +320,7 @@ mod tests {
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn site() -> Site {
-        Site { page: Bytes::from_static(b"<p>page</p>"), origins: AllowedOrigins::default() }
+        Site { page: Bytes::from_static(b"<p>page</p>"), script: Script::new(), origins: AllowedOrigins::default() }
     }
 
     fn upgrade(target: &str) -> String {
@@ -272,6 +343,41 @@ mod tests {
             Request::Incomplete => "incomplete".to_owned(),
             Request::WebSocket { response, .. } => String::from_utf8_lossy(&response[9..12]).into_owned(),
         }
+    }
+
+    #[test]
+    fn generation_five_says_only_its_tenant_in_the_address() {
+        let five = opening("/ws/v=5&devid=3").unwrap();
+        assert_eq!((five.tenant, five.major_version, five.credentials), (TenantId(3), 5, None));
+        assert_eq!(opening("/ws/v=5").unwrap().tenant, TenantId(0));
+        assert_eq!(opening("/ws/v=6.1&devid=3").unwrap().major_version, 6);
+        assert_eq!(opening("/ws/v=5&devid=100000").unwrap_err(), 406);
+        assert!(opening("/ws/v=4&devid=3").is_err(), "the original says its minor version, too");
+    }
+
+    #[test]
+    fn the_script_is_sent_packed_to_who_can_unpack_it_and_once() {
+        let site = site();
+        let get = |headers: &str| {
+            let request = format!("GET /comet-server/CometServerApi.js HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+            match read(request.as_bytes(), 10_000, HOME, &site) {
+                Request::Answer(answer) => String::from_utf8_lossy(&answer).into_owned(),
+                _ => panic!("an answer"),
+            }
+        };
+        let plain = get("");
+        assert!(
+            plain.starts_with("HTTP/1.1 200 OK") && plain.contains("cometApi") && !plain.contains("Encoding: gzip")
+        );
+        let packed = get("Accept-Encoding: br, gzip;q=0.8\r\n");
+        assert!(packed.contains("Content-Encoding: gzip") && site.script.gzipped.len() < plain.len() / 2);
+        assert!(!get("Accept-Encoding: gzip;q=0\r\n").contains("Content-Encoding"));
+        let tag = site.script.entity_tag.clone();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {
+            let answer = get(&format!("If-None-Match: {known}\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 304") && !answer.contains("Content-Length"), "{answer}");
+        }
+        assert!(get("If-None-Match: \"other\"\r\n").starts_with("HTTP/1.1 200"));
     }
 
     #[test]

@@ -12,9 +12,9 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::sync::oneshot;
 
-use super::shard::Shard;
+use super::shard::{Shard, Whose};
 use crate::node::{self, Answer, Ask, ConnectedPage, Ear, News, Node, Present};
-use crate::pipe::{ConnectionId, Pipe};
+use crate::pipe::Pipe;
 use crate::user::{TenantId, UserId};
 
 /// The token of the waker; no slot has it.
@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// What comes to a shard from outside its thread, besides news.
 pub enum Mail {
     Accepted(std::net::TcpStream),
-    Answer(ConnectionId, Answer),
+    Answer(Whose, Answer),
     Kick(TenantId, UserId),
     Census { pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>> },
     Connected { tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage> },
@@ -135,14 +135,14 @@ struct Asker {
 }
 
 impl Asker {
-    fn ask(&self, id: ConnectionId, ask: Ask) -> Option<Answer> {
+    fn ask(&self, whose: Whose, ask: Ask) -> Option<Answer> {
         let node = Arc::clone(&self.node);
         let mut answer = Box::pin(async move { node.run(ask).await });
         match answer.as_mut().poll(&mut Context::from_waker(TaskWaker::noop())) {
             Polled::Ready(answer) => Some(answer),
             Polled::Pending => {
                 let mailbox = Arc::clone(&self.mailbox);
-                self.runtime.spawn(async move { mailbox.post(Mail::Answer(id, answer.await)) });
+                self.runtime.spawn(async move { mailbox.post(Mail::Answer(whose, answer.await)) });
                 None
             }
         }
@@ -182,7 +182,7 @@ impl Reactor {
                 next_tick = Instant::now() + TICK;
                 let now = self.asker.node.clock().now();
                 let asker = &self.asker;
-                self.shard.tick(now, &mut |id, ask| asker.ask(id, ask));
+                self.shard.tick(now, &mut |whose, ask| asker.ask(whose, ask));
             }
             self.write_all();
         }
@@ -242,7 +242,7 @@ impl Reactor {
     /// One step of one connection. A bug in it ends this connection and no other.
     fn step(&mut self, slot: u32, step: impl FnOnce(&mut Shard, super::shard::Asking<'_>)) {
         let (shard, asker) = (&mut self.shard, &self.asker);
-        let mut ask = |id, ask| asker.ask(id, ask);
+        let mut ask = |whose, ask| asker.ask(whose, ask);
         if catch_unwind(AssertUnwindSafe(|| step(shard, &mut ask))).is_err() {
             tracing::error!("a connection was ended by a bug in the server; please report what is printed above");
             shard.broken(slot, &mut ask);
@@ -253,11 +253,7 @@ impl Reactor {
         for mail in self.mailbox.take() {
             match mail {
                 Mail::Accepted(socket) => self.accept(socket),
-                Mail::Answer(id, answer) => {
-                    let now = self.asker.node.clock().now();
-                    self.step(id.slot, |shard, ask| shard.answered(id, answer, now, ask));
-                    self.unread.push(id.slot);
-                }
+                Mail::Answer(whose, answer) => self.answer(whose, answer),
                 Mail::Kick(tenant, user) => self.shard.kick(tenant, user, self.asker.node.clock().now()),
                 // Whoever asked may be gone.
                 Mail::Census { pipe, after, count_max, reply } => {
@@ -280,6 +276,21 @@ impl Reactor {
         self.news();
     }
 
+    fn answer(&mut self, whose: Whose, answer: Answer) {
+        let now = self.asker.node.clock().now();
+        match &whose {
+            Whose::Connection(id) => {
+                let slot = id.slot;
+                self.step(slot, |shard, ask| shard.answered(whose, answer, now, ask));
+                self.unread.push(slot);
+            }
+            Whose::Pipe(_) => {
+                let asker = &self.asker;
+                self.shard.answered(whose, answer, now, &mut |whose, ask| asker.ask(whose, ask));
+            }
+        }
+    }
+
     /// Delivers a portion. Afterwards the ear is empty and will wake this thread, or there is a next portion here.
     fn news(&mut self) {
         if self.news.is_empty() {
@@ -287,13 +298,15 @@ impl Reactor {
         }
         let mut portion = Vec::new();
         while self.news_bytes > 0
-            && let Some(News::Delivery(delivery)) = self.news.pop_front()
+            && let Some(news) = self.news.pop_front()
         {
-            self.news_bytes = self.news_bytes.saturating_sub(delivery.message.bytes() + MESSAGE_BYTES);
-            portion.push(News::Delivery(delivery));
+            let text_bytes = news.delivery().map_or(0, |delivery| delivery.message.bytes());
+            self.news_bytes = self.news_bytes.saturating_sub(text_bytes + MESSAGE_BYTES);
+            portion.push(news);
         }
         if !portion.is_empty() {
-            self.shard.news(portion);
+            let asker = &self.asker;
+            self.shard.news(portion, &mut |whose, ask| asker.ask(whose, ask));
         }
         if self.news.is_empty() {
             self.news = self.ear.take().into();

@@ -3,13 +3,13 @@
 
 mod ending;
 mod listing;
+mod news;
 mod shared_texts;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use slab::Slab;
 
 use self::shared_texts::SharedTexts;
@@ -17,17 +17,19 @@ use super::codec::{self, Assembly, CloseCode, Incoming};
 use super::http::{self, Opening, Refusal, Request, Site};
 use crate::clock::UnixMillis;
 use crate::frame;
-use crate::hub::{Hub, OutboxEvent, Outboxes, Run};
-use crate::node::{Answer, Ask, EarId, News, Present};
-use crate::pipe::{ConnectionId, Delivery, Pipe};
+use crate::hub::{Hub, Missing, OutboxEvent, Outboxes};
+use crate::node::{Answer, Ask, EarId, Present};
+use crate::pipe::{ConnectionId, Pipe};
 use crate::session::{Hello, Next, Session, Surroundings};
 use crate::status::Status;
-use crate::user::{About, TenantId, UserId};
+use crate::user::{About, Generation, TenantId, UserId};
 
 /// A connection that is being closed may take this long to read what waits for it, in milliseconds.
 const CLOSING_MILLIS_MAX: u64 = 5_000;
-/// Most bytes of messages that are joined into one piece for all subscribers.
-const RUN_BYTES_MAX: usize = 256 * 1024;
+/// One that was too slow may take this long to read why, in milliseconds: it is not in a hurry, and costs little.
+const TOO_SLOW_MILLIS_MAX: u64 = 60_000;
+/// Most of them at a time; of more the longest waiting is not waited for any longer.
+const TOO_SLOW_MAX: usize = 1_024;
 
 pub struct Shard {
     place: ShardPlace,
@@ -43,6 +45,8 @@ pub struct Shard {
     /// First requests that must arrive in time, in the order of their deadlines.
     requests_due: VecDeque<(UnixMillis, ConnectionId)>,
     closings_due: VecDeque<(UnixMillis, ConnectionId)>,
+    /// The same for those that were too slow.
+    too_slow_due: VecDeque<(UnixMillis, ConnectionId)>,
     /// What is to be asked for connections that went away while an answer was on its way to them: an answer to
     /// joining that overtook the leaving would leave somebody listening for ever.
     departures: HashMap<ConnectionId, Ask>,
@@ -51,6 +55,12 @@ pub struct Shard {
     /// Slots whose sockets say no more.
     over: Vec<u32>,
     is_draining: bool,
+    /// When those are sent away who were asked to move.
+    drained_at: Option<UnixMillis>,
+    /// How many pipes are being read because something of them was missed.
+    recovering: usize,
+    /// What could not be read; it is tried again.
+    unread: Vec<Missing>,
 }
 
 /// Where a shard stands in the cluster.
@@ -77,14 +87,23 @@ struct Connection {
 enum State {
     Request,
     Open(Session, Assembly),
+    /// The session has left; what waits in the outbox may still be read.
+    Left,
     /// All has been sent and said. What still arrives is read and dropped until the other side closes too: a socket
     /// closed with something unread resets the connection, and the last that was sent is lost with it.
     Over,
 }
 
-/// Runs an ask of a connection: at once, when the answer is ready, or later, when it comes as
-/// [`Shard::answered`].
-pub type Asking<'a> = &'a mut dyn FnMut(ConnectionId, Ask) -> Option<Answer>;
+/// Runs an ask: at once, when the answer is ready, or later, when it comes as [`Shard::answered`].
+pub type Asking<'a> = &'a mut dyn FnMut(Whose, Ask) -> Option<Answer>;
+
+/// Whose an ask is, and who gets the answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    Connection(ConnectionId),
+    /// All who hear a pipe of which something was missed.
+    Pipe(Missing),
+}
 
 impl Shard {
     pub fn new(place: ShardPlace, config: &super::Config, site: Arc<Site>, status: Arc<Status>) -> Shard {
@@ -101,10 +120,14 @@ impl Shard {
             ticks: 0,
             requests_due: VecDeque::new(),
             closings_due: VecDeque::new(),
+            too_slow_due: VecDeque::new(),
             departures: HashMap::new(),
             freed: Vec::new(),
             over: Vec::new(),
             is_draining: false,
+            drained_at: None,
+            recovering: 0,
+            unread: Vec::new(),
         }
     }
 
@@ -173,7 +196,7 @@ impl Shard {
             let read = match connection.state {
                 State::Request => self.read_request(slot, &bytes[used..], now, ask),
                 State::Open(..) => self.read_frame(slot, &mut bytes[used..], now, ask),
-                State::Over => break,
+                State::Left | State::Over => break,
             };
             match read {
                 0 => break,
@@ -211,14 +234,21 @@ impl Shard {
                 self.outboxes.push(slot, response);
                 match opening {
                     Ok(opening) => self.open_session(slot, opening, now, ask),
-                    Err(Refusal { code, text }) => {
-                        self.outboxes.push(slot, frame::refusal(code, text, now));
-                        self.close(slot, now);
-                    }
+                    Err(refusal) => self.refuse(slot, &refusal, now),
                 }
                 request_bytes
             }
         }
+    }
+
+    /// Says why a WebSocket is refused, in the words of its generation.
+    fn refuse(&mut self, slot: u32, refusal: &Refusal, now: UnixMillis) {
+        let frame = match refusal.close_code {
+            Some(code) => codec::close(code),
+            None => frame::refusal(refusal.code, refusal.text, now),
+        };
+        self.outboxes.push(slot, frame);
+        self.close(slot, now);
     }
 
     fn open_session(&mut self, slot: u32, opening: Opening, now: UnixMillis, ask: Asking<'_>) {
@@ -248,7 +278,7 @@ impl Shard {
             Ok(Some((length, incoming))) => match incoming {
                 None => return length,
                 Some(Incoming::Pong(payload)) => {
-                    let next = Next { ask: session.ponged(payload), close: false };
+                    let next = Next { ask: session.ponged(payload), ending: None };
                     (length, next)
                 }
                 Some(Incoming::Ping(payload)) => {
@@ -257,7 +287,7 @@ impl Shard {
                     return length;
                 }
                 Some(Incoming::Close(code)) => {
-                    if session.answers_close() {
+                    if session.generation() == Generation::Five {
                         around.outboxes.push(slot, codec::close_answer(code));
                     }
                     self.close(slot, now);
@@ -282,23 +312,35 @@ impl Shard {
     fn go_on(&mut self, slot: u32, mut next: Next, now: UnixMillis, ask: Asking<'_>) {
         while let Some(wanted) = next.ask.take() {
             let Some(connection) = self.connections.get(slot as usize) else { return };
-            let Some(answer) = ask(connection.id, wanted) else { return };
+            let Some(answer) = ask(Whose::Connection(connection.id), wanted) else { return };
             let Some((connection, mut around)) = self.parts(slot, now) else { return };
             let State::Open(session, _) = &mut connection.state else { return };
             next = session.answered(answer, &mut around);
+            self.catch_up(ask);
         }
-        if next.close {
-            self.close_with(slot, CloseCode::TryAgainLater, now);
+        if let Some(ending) = next.ending {
+            self.end(slot, ending, now);
         }
     }
 
     /// An answer that was not ready when it was asked for. One that comes too late for its connection is dropped.
-    pub fn answered(&mut self, id: ConnectionId, answer: Answer, now: UnixMillis, ask: Asking<'_>) {
+    pub fn answered(&mut self, whose: Whose, answer: Answer, now: UnixMillis, ask: Asking<'_>) {
+        match whose {
+            Whose::Connection(id) => self.connection_answered(id, answer, now, ask),
+            Whose::Pipe(missing) => {
+                self.recovering = self.recovering.saturating_sub(1);
+                self.recovered(missing, answer);
+                self.catch_up(ask);
+            }
+        }
+    }
+
+    fn connection_answered(&mut self, id: ConnectionId, answer: Answer, now: UnixMillis, ask: Asking<'_>) {
         // Nothing waits for what was taken, and a departure waits for something else.
         if !matches!(answer, Answer::Taken(_))
             && let Some(departure) = self.departures.remove(&id)
         {
-            ask(id, departure);
+            ask(Whose::Connection(id), departure);
         }
         if self.connections.get(id.slot as usize).is_none_or(|connection| connection.id != id) {
             return;
@@ -306,44 +348,15 @@ impl Shard {
         let Some((connection, mut around)) = self.parts(id.slot, now) else { return };
         let State::Open(session, _) = &mut connection.state else { return };
         let next = session.answered(answer, &mut around);
+        self.catch_up(ask);
         self.go_on(id.slot, next, now, ask);
         self.read_pending(id.slot, now, ask);
     }
 
-    /// News for the pipes that are heard here. What came together for one pipe goes out together.
-    pub fn news(&mut self, news: Vec<News>) {
-        let deliveries: Vec<Arc<Delivery>> = news.into_iter().map(|News::Delivery(delivery)| delivery).collect();
-        let mut rest = deliveries.as_slice();
-        let mut delivered = 0;
-        while let Some(first) = rest.first() {
-            let mut bytes = 0;
-            let together = rest.iter().take_while(|delivery| {
-                bytes += delivery.message.bytes();
-                delivery.pipe == first.pipe && bytes <= RUN_BYTES_MAX
-            });
-            let (run, behind) = rest.split_at(together.count().max(1));
-            delivered += self.deliver(run);
-            rest = behind;
-        }
-        self.status.delivered(delivered);
-    }
-
-    fn deliver(&mut self, run: &[Arc<Delivery>]) -> usize {
-        let ([first, ..], [.., last]) = (run, run) else { return 0 };
-        let (mut together, mut behind) = (frame::of_run(run), Bytes::new());
-        if matches!(first.pipe, Pipe::Log(..)) {
-            // A private message counts as taken when a device has said that it is there.
-            behind = frame::receipt_request(last.position.index);
-            together = Bytes::from([together, behind.clone()].concat());
-        }
-        let run_of = Run { pipe: &first.pipe, deliveries: run, together, encode: frame::of_delivery, behind };
-        self.hub.deliver(&run_of, &mut self.outboxes) * run.len()
-    }
-
-    /// Closes every connection of a user, without a word: the original client comes back then, as a stranger.
+    /// Closes every connection of a user: the original client, to which nothing is said, comes back as a stranger.
     pub fn kick(&mut self, tenant: TenantId, user: UserId, now: UnixMillis) {
         for slot in self.hub.subscribers(&Pipe::Log(tenant, user)) {
-            self.close(slot, now);
+            self.close_with(slot, CloseCode::Revoked, now);
         }
     }
 
@@ -355,7 +368,7 @@ impl Shard {
         slots.truncate(count_max);
         let present = |slot: u32| match &self.connections.get(slot as usize)?.state {
             State::Open(session, _) => Some(Present { slot, user: session.user(), about: session.about().clone() }),
-            State::Request | State::Over => None,
+            State::Request | State::Left | State::Over => None,
         };
         slots.into_iter().filter_map(present).collect()
     }
@@ -363,24 +376,34 @@ impl Shard {
     /// Once a second: who is late is closed, and a share of the connections is pinged.
     pub fn tick(&mut self, now: UnixMillis, ask: Asking<'_>) {
         self.ticks += 1;
-        self.hub.settle();
+        self.end_draining(now);
+        self.try_again(ask);
         while let Some((_, id)) = self.requests_due.pop_front_if(|(deadline, _)| *deadline <= now) {
-            let is_late = |connection: &Connection| connection.id == id && matches!(connection.state, State::Request);
-            if self.connections.get(id.slot as usize).is_some_and(is_late) {
-                self.gone(id.slot, ask);
+            let Some(connection) = self.connections.get(id.slot as usize).filter(|connection| connection.id == id)
+            else {
+                continue;
+            };
+            match &connection.state {
+                State::Request => self.gone(id.slot, ask),
+                State::Open(session, _) if !session.is_introduced() => {
+                    self.close_with(id.slot, CloseCode::NoHello, now);
+                }
+                _ => {}
             }
         }
         while let Some((_, id)) = self.closings_due.pop_front_if(|(deadline, _)| *deadline <= now) {
-            if self.connections.get(id.slot as usize).is_some_and(|connection| connection.id == id) {
-                self.gone(id.slot, ask);
-            }
+            self.closing_is_due(id, ask);
+        }
+        while let Some((_, id)) = self.too_slow_due.pop_front_if(|(deadline, _)| *deadline <= now) {
+            self.closing_is_due(id, ask);
         }
         let ping_seconds = self.config.ping_seconds.max(1);
         let silent_since = UnixMillis(now.0.saturating_sub(2 * ping_seconds * 1_000));
         let share = (self.ticks % ping_seconds) as usize;
         for slot in (share..self.connections.capacity()).step_by(ping_seconds as usize) {
             let Some(connection) = self.connections.get(slot) else { continue };
-            if connection.heard_at < silent_since {
+            // Of who has left nothing is expected: there is a deadline.
+            if connection.heard_at < silent_since && !matches!(connection.state, State::Left) {
                 self.gone(slot as u32, ask);
             } else if matches!(connection.state, State::Open(..)) && !connection.is_closing {
                 self.outboxes.push(slot as u32, codec::ping());
@@ -398,8 +421,9 @@ impl Shard {
                 connection.is_crowded = false;
                 // Whoever takes what he is sent is there, though nothing was read from him meanwhile.
                 connection.heard_at = now;
+                let Some((connection, mut around)) = self.parts(slot, now) else { return };
                 let State::Open(session, _) = &mut connection.state else { return };
-                let next = session.emptied();
+                let next = session.emptied(&mut around);
                 self.go_on(slot, next, now, ask);
                 self.read_pending(slot, now, ask);
             }
@@ -416,33 +440,24 @@ impl Shard {
         std::mem::take(&mut self.over)
     }
 
-    /// The node stops: everybody is told, as far as they understand it.
-    pub fn drain(&mut self, now: UnixMillis) {
-        self.is_draining = true;
-        let slots: Vec<u32> = self.connections.iter().map(|(slot, _)| slot as u32).collect();
-        for slot in slots {
-            self.close_with(slot, CloseCode::GoingAway, now);
-        }
-    }
-
     pub fn is_empty(&self) -> bool {
         self.connections.is_empty()
     }
 
     fn parts(&mut self, slot: u32, now: UnixMillis) -> Option<(&mut Connection, Surroundings<'_>)> {
+        let terms = self.terms();
         let connection = self.connections.get_mut(slot as usize)?;
-        let around = Surroundings {
-            hub: &mut self.hub,
-            outboxes: &mut self.outboxes,
-            now,
-            subscriptions_max: self.config.subscriptions_max,
-        };
-        Some((connection, around))
+        Some((connection, Surroundings { hub: &mut self.hub, outboxes: &mut self.outboxes, now, terms }))
     }
 
     fn surroundings(&mut self, now: UnixMillis) -> Surroundings<'_> {
-        let subscriptions_max = self.config.subscriptions_max;
-        Surroundings { hub: &mut self.hub, outboxes: &mut self.outboxes, now, subscriptions_max }
+        let terms = self.terms();
+        Surroundings { hub: &mut self.hub, outboxes: &mut self.outboxes, now, terms }
+    }
+
+    fn terms(&self) -> frame::five::Terms {
+        let super::Config { ping_seconds, message_bytes_max, subscriptions_max, .. } = self.config;
+        frame::five::Terms { ping_seconds, message_bytes_max, subscriptions_max }
     }
 }
 

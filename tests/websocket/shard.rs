@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cometql::clock::UnixMillis;
-use cometql::node::{Answer, Ask, News, Page, Publish};
+use cometql::node::{Answer, Ask, Listening, News, Page, Publish};
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position};
 use cometql::status::Status;
 use cometql::user::TenantId;
 use cometql::ws::http::Site;
-use cometql::ws::shard::{Shard, ShardPlace};
+use cometql::ws::shard::{Shard, ShardPlace, Whose};
 
 use super::browser::{masked, request};
 use super::world::{config, user};
@@ -28,21 +28,27 @@ struct Stage {
 
 fn stage() -> Stage {
     let status = Arc::new(Status::new());
-    let site = Arc::new(Site { page: Bytes::from_static(b"page"), origins: Default::default() });
+    let site =
+        Arc::new(Site { page: Bytes::from_static(b"page"), script: Default::default(), origins: Default::default() });
     let shard = Shard::new(ShardPlace { node: 0, shard: 0 }, &config(), site, Arc::clone(&status));
     Stage { shard, status, asked: Vec::new(), is_ready: true }
 }
 
 fn no_page() -> Page {
-    Page { messages: Vec::new(), more: false }
+    Page { messages: Vec::new(), up_to: Position { epoch: 1, index: 0 }, more: false }
+}
+
+fn listening(count: usize) -> Vec<Listening> {
+    vec![Listening { position: Position { epoch: 1, index: 0 }, listeners: 1 }; count]
 }
 
 fn answer(ask: &Ask) -> Answer {
     match ask {
         Ask::Authorise(_) => Answer::Authorised(Ok(true)),
-        Ask::Join { .. } | Ask::Read { .. } => Answer::Page(Ok(no_page())),
+        Ask::Read { .. } => Answer::Page(Ok(no_page())),
         Ask::Take { .. } => Answer::Taken(Ok(())),
-        _ => Answer::Done(Ok(())),
+        Ask::Listen { take, .. } => Answer::Listening(Ok(listening(take.len()))),
+        _ => panic!("nobody asks this here"),
     }
 }
 
@@ -54,6 +60,7 @@ fn news(pipe: &Pipe, index: u64) -> News {
     let publish = Publish {
         pipe: pipe.clone(),
         id: MessageId::new(),
+        id_is_chosen: false,
         event: "event".parse().unwrap(),
         message: Message::new("text".into(), 100).unwrap(),
         user: None,
@@ -64,12 +71,17 @@ fn news(pipe: &Pipe, index: u64) -> News {
 }
 
 impl Stage {
-    fn step(&mut self, step: impl FnOnce(&mut Shard, &mut dyn FnMut(ConnectionId, Ask) -> Option<Answer>)) {
+    fn step(&mut self, step: impl FnOnce(&mut Shard, &mut dyn FnMut(Whose, Ask) -> Option<Answer>)) {
         let (asked, is_ready) = (&mut self.asked, self.is_ready);
-        step(&mut self.shard, &mut |id, ask| {
+        step(&mut self.shard, &mut |whose, ask| {
+            let Whose::Connection(id) = whose else { panic!("nothing was missed: {whose:?}") };
             asked.push((id, ask.clone()));
             is_ready.then(|| answer(&ask))
         });
+    }
+
+    fn news(&mut self, news: Vec<News>) {
+        self.step(|shard, ask| shard.news(news, ask));
     }
 
     fn bytes(&mut self, slot: u32, bytes: &[u8]) {
@@ -91,7 +103,7 @@ impl Stage {
     /// Answers the last that was asked for this slot.
     fn answer(&mut self, slot: u32, answer: Answer) {
         let (id, _) = self.asked.iter().rfind(|(id, _)| id.slot == slot).cloned().unwrap();
-        self.step(|shard, ask| shard.answered(id, answer, NOW, ask));
+        self.step(|shard, ask| shard.answered(Whose::Connection(id), answer, NOW, ask));
     }
 
     /// What has been asked since the last time: names of pipes that are left, and words for the others.
@@ -103,7 +115,6 @@ impl Stage {
             }
             Ask::Take { index, .. } => format!("take {index}"),
             Ask::Authorise(_) => "authorise".to_owned(),
-            Ask::Join { .. } => "join".to_owned(),
             Ask::Read { since, .. } => format!("read {since:?}"),
             _ => "other".to_owned(),
         });
@@ -148,12 +159,12 @@ fn a_session_that_breaks_ends_alone_and_leaves_exactly_what_it_had() {
     assert_eq!((stage.status.browsers_connected(), stage.shard.take_freed()), (2, vec![slots[1]]));
     // The others go on, and the slot has a new tenant that has nothing of the old one.
     stage.sent(slots[0]);
-    stage.shard.news(vec![news(&pipe("room"), 1)]);
+    stage.news(vec![news(&pipe("room"), 1)]);
     assert!(String::from_utf8_lossy(&stage.sent(slots[0])).contains("\"data\":\"text\""));
     let again = stage.connect("4.08");
     assert_eq!(again, slots[1]);
     stage.sent(again);
-    stage.shard.news(vec![news(&pipe("room"), 2)]);
+    stage.news(vec![news(&pipe("room"), 2)]);
     assert_eq!(stage.sent(again), b"");
     // A step for a slot that has just broken does nothing.
     stage.step(|shard, ask| shard.broken(slots[2], ask));
@@ -179,11 +190,11 @@ fn who_breaks_or_goes_while_an_answer_is_due_leaves_behind_it() {
         // The slot has a new tenant by then, which must not get the answer of the old.
         let next = stage.connect("4.08");
         assert_eq!((next, stage.asked()), (slot, vec!["authorise".to_owned()]));
-        stage.step(|shard, ask| shard.answered(id, Answer::Done(Ok(())), NOW, ask));
+        stage.step(|shard, ask| shard.answered(Whose::Connection(id), Answer::Listening(Ok(listening(1))), NOW, ask));
         let left = stage.asked();
         assert!(left == ["+ -room,msg"] || left == ["+ -msg,room"], "{left:?}");
         assert!(!stage.shard.may_read(next), "it still waits for its own");
-        stage.step(|shard, ask| shard.answered(id, Answer::Done(Ok(())), NOW, ask));
+        stage.step(|shard, ask| shard.answered(Whose::Connection(id), Answer::Listening(Ok(listening(1))), NOW, ask));
         assert_eq!(stage.asked(), [""; 0], "once");
     }
 }
@@ -197,8 +208,8 @@ fn who_goes_between_two_pages_leaves_at_once() {
     stage.is_ready = false;
     stage.text(slot, "pipe_log\nroom\n");
     assert_eq!(stage.asked.len(), 1);
-    let News::Delivery(delivery) = news(&pipe("room"), 7);
-    stage.answer(slot, Answer::Page(Ok(Page { messages: vec![delivery], more: true })));
+    let delivery = news(&pipe("room"), 7).delivery().cloned().unwrap();
+    stage.answer(slot, Answer::Page(Ok(Page { up_to: delivery.position, messages: vec![delivery], more: true })));
     stage.asked();
     assert!(!stage.shard.may_read(slot), "the next page waits for room");
     stage.step(|shard, ask| shard.gone(slot, ask));
@@ -215,8 +226,8 @@ fn a_page_is_read_when_the_last_has_been_sent_and_from_where_it_ended() {
     stage.text(slot, "pipe_log\nroom\n");
     assert_eq!(stage.asked(), [""; 0]);
     stage.sent(slot);
-    let News::Delivery(delivery) = news(&pipe("room"), 7);
-    stage.answer_to_read(slot, Page { messages: vec![delivery], more: true });
+    let delivery = news(&pipe("room"), 7).delivery().cloned().unwrap();
+    stage.answer_to_read(slot, Page { up_to: delivery.position, messages: vec![delivery], more: true });
     assert_eq!(stage.asked(), ["read Newest(1000)"]);
     stage.sent(slot);
     stage.answer_to_read(slot, no_page());
@@ -256,9 +267,9 @@ fn receipts_are_written_down_one_at_a_time_and_never_backwards() {
     stage.bytes(slot, &(1..=1_000).flat_map(pong).collect::<Vec<u8>>());
     let (id, _) = stage.asked[0].clone();
     assert_eq!(stage.asked(), ["take 1"]);
-    stage.step(|shard, ask| shard.answered(id, Answer::Taken(Ok(())), NOW, ask));
+    stage.step(|shard, ask| shard.answered(Whose::Connection(id), Answer::Taken(Ok(())), NOW, ask));
     assert_eq!(stage.asked(), ["take 1000"]);
-    stage.step(|shard, ask| shard.answered(id, Answer::Taken(Ok(())), NOW, ask));
+    stage.step(|shard, ask| shard.answered(Whose::Connection(id), Answer::Taken(Ok(())), NOW, ask));
     stage.bytes(slot, &[pong(1_000), pong(3), pong(0)].concat());
     assert_eq!(stage.asked(), [""; 0]);
 }
@@ -271,7 +282,7 @@ fn nothing_is_sent_behind_a_close_frame() {
     stage.sent(slot);
     stage.bytes(slot, &masked(0x88, &1001u16.to_be_bytes()));
     for index in 0..3 {
-        stage.shard.news(vec![news(&pipe("room"), index)]);
+        stage.news(vec![news(&pipe("room"), index)]);
         stage.shard.kick(TenantId(0), user(42), NOW);
     }
     assert_eq!(stage.sent(slot), [0x88, 2, 0x03, 0xe9], "the code comes back, and nothing else");

@@ -44,6 +44,7 @@ pub fn config() -> ws::Config {
         outbox_bytes_max: 1024 * 1024,
         subscriptions_max: 1024,
         connections_max: 10_000,
+        drain_seconds_max: 0,
         ear_bytes_max: 8 * 1024 * 1024,
     }
 }
@@ -61,13 +62,21 @@ pub fn world_of(config: ws::Config, of_node: node::Config) -> World {
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let status = Arc::new(Status::new());
     let posts = Posts::new(&config).unwrap();
-    let in_memory = embedded::Config { directory: None, history_bytes_max_per_pipe: 64 * 1024 * 1024 };
+    let in_memory = embedded::Config {
+        directory: None,
+        history_bytes_max_per_pipe: 64 * 1024 * 1024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
+    };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
     let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let site = Site { page: Bytes::from_static(b"<!doctype html>the page"), origins: node.config().origins.clone() };
+    let site = Site {
+        page: Bytes::from_static(b"<!doctype html>the page"),
+        script: Default::default(),
+        origins: node.config().origins.clone(),
+    };
     let (of_serve, status_of_serve) = (Arc::clone(&node), Arc::clone(&status));
     let served = runtime
         .spawn(async move { ws::serve(listener, posts, site, of_serve, status_of_serve, &config, stopped).await });
@@ -151,6 +160,7 @@ fn publish(pipe: Pipe, text: &str) -> Publish {
     Publish {
         pipe,
         id: MessageId::new(),
+        id_is_chosen: false,
         event: "event".parse().unwrap(),
         message: Message::new(text.to_owned(), usize::MAX).unwrap(),
         user: None,

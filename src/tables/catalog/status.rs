@@ -66,6 +66,7 @@ fn global(domain: &Domain, client: &Session) -> Vec<Row> {
     rows.push(row("network_events", &"0.000000"));
     rows.push(row("messages_published", &status.messages_published()));
     rows.push(row("browsers_too_slow", &status.browsers_too_slow()));
+    rows.push(row("gaps_declared", &status.gaps_declared()));
     rows.extend(for_mysql_clients(domain, client));
     rows
 }

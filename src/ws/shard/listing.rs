@@ -4,6 +4,7 @@ use super::{Connection, Shard, State};
 use crate::clock::UnixMillis;
 use crate::node::{Connected, ConnectedPage};
 use crate::user::TenantId;
+use crate::ws::codec::CloseCode;
 
 /// Most slots that are looked at in one go: the others' turn comes in between.
 const SLOTS_A_PAGE_MAX: usize = 4_096;
@@ -27,7 +28,7 @@ impl Shard {
         let found = connections.find(|connection| connection.id.serial == serial).and_then(Connection::connected);
         let seen = found.filter(|connected| tenant.sees(connected.tenant));
         if let Some(connected) = &seen {
-            self.close(connected.id.slot, now);
+            self.close_with(connected.id.slot, CloseCode::EndedByOperator, now);
         }
         seen.is_some()
     }
