@@ -59,8 +59,8 @@ export class Node {
       if (lines.length === 3) break
     }
     if (lines.length < 3) throw new Error(`no node: ${lines.join('\n')}`)
-    this.sqlPort = lines[1].split(/\s+/)[1].split(':')[1]
-    this.url = lines[2].split(/\s+/)[1]
+    this.sqlPort = lines[1].trim().split(/\s+/)[1].split(':')[1]
+    this.url = lines[2].trim().split(/\s+/)[1]
   }
 
   async #kill() {
