@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 use crate::node::{AllowedOrigins, CometStrings, Origin};
-use crate::store::embedded;
+use crate::store::embedded::{self, Durability};
 use crate::user::TenantId;
 use crate::{mysql, node, ws};
 
@@ -59,8 +59,8 @@ pub struct Settings {
     /// How SQL clients begin that have not set `comet_strings`.
     pub comet_strings: CometStrings,
     pub origins: AllowedOrigins,
-    /// Every setting that is a number, by name.
-    pub limits: Arc<[(&'static str, u64)]>,
+    /// Every setting that SHOW VARIABLES has, by name, as it shows it.
+    pub shown: Arc<[(&'static str, Box<str>)]>,
     /// What is configured for single tenants.
     pub tenants: BTreeMap<TenantId, TenantSecrets>,
     /// Where the password comes from; [`PasswordSource::resolve`] gets it.
@@ -82,7 +82,7 @@ impl Settings {
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.origins.clone(),
-            limits: Arc::clone(&self.limits),
+            shown: Arc::clone(&self.shown),
             tenants: tenants.collect::<Result<_, ConfigError>>()?,
         })
     }
@@ -121,8 +121,8 @@ pub fn read(
         }
     }
     let mut settings = draft.finish()?;
-    settings.limits =
-        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::number(setting, &mut draft)?))).collect();
+    settings.shown =
+        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::variable(setting, &mut draft)?))).collect();
     if flags.check_config {
         settings.check_files(&draft)?;
         return Ok(Command::CheckConfig(report::write(&mut draft, file.path.as_deref())));
@@ -216,6 +216,7 @@ struct Draft {
     working_directory: PathBuf,
     mysql: mysql::Config,
     ws: ws::Config,
+    durability: Durability,
     history_bytes_max_per_pipe: usize,
     message_bytes_max: usize,
     presence_grace_seconds: u64,
@@ -259,6 +260,7 @@ impl Draft {
                 connections_max: 0,
                 ear_bytes_max: 0,
             },
+            durability: Durability::Disk,
             history_bytes_max_per_pipe: 0,
             message_bytes_max: 0,
             presence_grace_seconds: 0,
@@ -319,12 +321,16 @@ impl Draft {
             },
             ws: ws::Config { message_bytes_max: self.message_bytes_max, ..self.ws.clone() },
             password: self.password_source(directory.as_deref())?,
-            store: embedded::Config { directory, history_bytes_max_per_pipe: self.history_bytes_max_per_pipe },
+            store: embedded::Config {
+                directory,
+                durability: self.durability,
+                history_bytes_max_per_pipe: self.history_bytes_max_per_pipe,
+            },
             message_bytes_max: self.message_bytes_max,
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.allowed_origins(),
-            limits: Arc::default(),
+            shown: Arc::default(),
             tenants: self.tenant_secrets()?,
             log: self.log,
         })

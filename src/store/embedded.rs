@@ -2,10 +2,14 @@
 
 mod committer;
 mod disk;
+mod engine;
+mod glass;
 mod listeners;
 mod live;
 mod record;
+mod salvage;
 
+use std::cell::Cell;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -30,8 +34,34 @@ use crate::user::{TenantId, UserId};
 pub struct Config {
     /// The data directory; `None` keeps everything in memory.
     pub directory: Option<PathBuf>,
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
     /// Most bytes of history one pipe keeps.
     pub history_bytes_max_per_pipe: usize,
+}
+
+/// What is true of a message when its publisher is told OK.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// It is on disk.
+    Disk,
+    /// It is in this process; within a second it is on disk.
+    Memory,
+}
+
+impl Durability {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Disk => "disk",
+            Durability::Memory => "memory",
+        }
+    }
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Durability> {
+        [Durability::Disk, Durability::Memory].into_iter().find(|durability| durability.name() == name)
+    }
 }
 
 pub struct Embedded {
@@ -48,7 +78,7 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
     let (disk, lock) = match &config.directory {
         Some(directory) => {
             let lock = lock(directory)?;
-            (Disk::open(&directory.join("store.redb"))?, Some(lock))
+            (Disk::open(&directory.join("store.redb"), config.durability)?, Some(lock))
         }
         None => (Disk::in_memory()?, None),
     };
@@ -61,6 +91,7 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         live: Arc::clone(&live),
         clock: Arc::clone(&clock),
         history_bytes_max_per_pipe: config.history_bytes_max_per_pipe as u64,
+        has_lost_ground: Cell::new(false),
     };
     std::thread::Builder::new()
         .name("committer".into())
@@ -166,9 +197,9 @@ impl Store for Embedded {
 
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
         let now = self.clock.now();
-        let retention = self.disk.retention(pipe)?.unwrap_or_else(|| Retention::default_of(pipe));
+        let retention = self.disk.read(|disk| disk.retention(pipe))?.unwrap_or_else(|| Retention::default_of(pipe));
         let head = self.live.head(pipe, now);
-        self.disk.history(pipe, since, max, retention.oldest_kept(now), &head)
+        self.disk.read(|disk| disk.history(pipe, since, max, retention.oldest_kept(now), &head))
     }
 
     async fn recover(&self, pipe: &Pipe, after: Position, _max: PageMax) -> Result<Recovered, StoreError> {
@@ -185,11 +216,11 @@ impl Store for Embedded {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
-        self.disk.kept(tenant, after, count_max)
+        self.disk.read(|disk| disk.kept(tenant, after, count_max))
     }
 
     async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
-        let mut users = self.disk.logs(tenant, after, count_max)?;
+        let mut users = self.disk.read(|disk| disk.logs(tenant, after, count_max))?;
         users.extend(self.live.logs(tenant, after));
         users.sort_unstable();
         users.dedup();
@@ -211,7 +242,7 @@ impl Store for Embedded {
     }
 
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
-        self.disk.record(tenant, record)
+        self.disk.read(|disk| disk.record(tenant, record))
     }
 
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
@@ -228,7 +259,7 @@ impl Store for Embedded {
         after: Option<&Record>,
         count_max: usize,
     ) -> Result<Vec<(Record, String)>, StoreError> {
-        self.disk.records(tenant, shelf, after, count_max)
+        self.disk.read(|disk| disk.records(tenant, shelf, after, count_max))
     }
 
     async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {
@@ -242,7 +273,7 @@ impl Store for Embedded {
     }
 
     async fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
-        self.disk.retention(pipe)
+        self.disk.read(|disk| disk.retention(pipe))
     }
 
     async fn retentions(
@@ -251,7 +282,7 @@ impl Store for Embedded {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
-        self.disk.retentions(tenant, after, count_max)
+        self.disk.read(|disk| disk.retentions(tenant, after, count_max))
     }
 
     async fn close(&self) {

@@ -75,6 +75,12 @@ impl Head {
         }
     }
 
+    /// A pipe of which nothing is known but the index of a message.
+    pub fn begun_anew(index: u64) -> Head {
+        let position = Position { epoch: new_epoch(), index };
+        Head { position, kept_count: 0, kept_bytes: 0, taken: 0, retention: Retention::NOTHING }
+    }
+
     /// One message of so many bytes is no longer kept.
     pub fn forget(&mut self, bytes: u64) {
         self.kept_count = self.kept_count.saturating_sub(1);
@@ -83,7 +89,7 @@ impl Head {
 }
 
 /// Random, and within what a JavaScript number holds exactly.
-fn new_epoch() -> u64 {
+pub fn new_epoch() -> u64 {
     // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
     getrandom::u64().unwrap_or_else(|_| {
         std::time::SystemTime::now()
@@ -114,7 +120,7 @@ impl Live {
         if !retention.keeps() {
             return Head::new(pipe);
         }
-        match self.disk.head(pipe) {
+        match self.disk.read(|disk| disk.head(pipe)) {
             Ok(head) => head.map_or_else(|| Head::new(pipe), |head| Head { retention, ..head }),
             Err(error) => {
                 tracing::error!("{error}; the pipe begins a new epoch");
@@ -216,6 +222,27 @@ impl Live {
     /// Where a pipe stands.
     pub fn head(&self, pipe: &Pipe, now: UnixMillis) -> Head {
         self.lock([pipe].into_iter()).pipe(pipe, now).head
+    }
+
+    /// The disk has what was numbered up to here, although nobody was told so.
+    pub fn skip_to(&self, pipe: &Pipe, position: Position, now: UnixMillis) {
+        let mut locked = self.lock([pipe].into_iter());
+        let head = &mut locked.pipe(pipe, now).head;
+        if head.position.epoch == position.epoch {
+            head.position.index = head.position.index.max(position.index);
+        }
+    }
+
+    /// The disk has forgotten something, and has begun new epochs: what is live follows.
+    pub fn begin_new_epochs(&self) {
+        for number in 0..STRIPES {
+            for (pipe, live) in &mut self.stripe(number).pipes {
+                let index = live.head.position.index;
+                let known = self.disk.read(|disk| disk.head(pipe)).ok().flatten();
+                live.head = Head { retention: live.head.retention, ..known.unwrap_or_else(|| Head::begun_anew(index)) };
+                live.head.position.index = live.head.position.index.max(index);
+            }
+        }
     }
 
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
