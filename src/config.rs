@@ -27,6 +27,7 @@ mod settings;
 mod tenant;
 mod value;
 
+use flags::Asked;
 pub use password::{Password, PasswordSource, Place};
 use settings::{SETTINGS, Setting};
 use tenant::TenantDraft;
@@ -42,6 +43,10 @@ pub enum Command {
     Run(Box<Settings>),
     /// Print this text, the answer of `check-config`, and exit with 0. The text ends with a newline.
     CheckConfig(String),
+    /// Write a copy of the store in this directory to this file, and exit.
+    Backup { directory: PathBuf, file: PathBuf },
+    /// Put this backup into this directory, and exit.
+    Restore { directory: PathBuf, file: PathBuf },
     /// Print this text, the answer of `--help` or `--version`, and exit with 0. The text ends with a newline.
     Say(String),
 }
@@ -123,11 +128,21 @@ pub fn read(
     let mut settings = draft.finish()?;
     settings.shown =
         SETTINGS.iter().filter_map(|setting| Some((setting.key, value::variable(setting, &mut draft)?))).collect();
-    if flags.check_config {
-        settings.check_files(&draft)?;
-        return Ok(Command::CheckConfig(report::write(&mut draft, file.path.as_deref())));
-    }
-    Ok(Command::Run(Box::new(settings)))
+    let directory = |settings: Settings| {
+        let nowhere = || ConfigError("with --memory there is no data directory: name one with --data-dir".to_owned());
+        settings.store.directory.ok_or_else(nowhere)
+    };
+    Ok(match flags.asked {
+        Asked::Run => Command::Run(Box::new(settings)),
+        Asked::CheckConfig => {
+            settings.check_files(&draft)?;
+            Command::CheckConfig(report::write(&mut draft, file.path.as_deref()))
+        }
+        Asked::Backup(path) => Command::Backup { directory: directory(settings)?, file: working_directory.join(path) },
+        Asked::Restore(path) => {
+            Command::Restore { directory: directory(settings)?, file: working_directory.join(path) }
+        }
+    })
 }
 
 /// Where a value was given, from the weakest to the strongest.

@@ -27,6 +27,16 @@ fn main() -> ExitCode {
         })
         .and_then(|command| match command {
             Command::Run(settings) => run(&settings),
+            Command::Backup { directory, file } => {
+                let count = embedded::backup(&directory, &file).map_err(in_a_line)?;
+                println!("{}: {count} records", file.display());
+                Ok(())
+            }
+            Command::Restore { directory, file } => {
+                let count = embedded::restore(&file, &directory).map_err(in_a_line)?;
+                println!("{}: {count} records; start a node with this --data-dir", directory.display());
+                Ok(())
+            }
             Command::CheckConfig(text) | Command::Say(text) => {
                 print!("{text}");
                 Ok(())

@@ -93,6 +93,7 @@ const KEPT_APART: [(&str, &[&str], &str); 4] = [
     (
         "redb",
         &[
+            "src/store/embedded/copy.rs",
             "src/store/embedded/disk.rs",
             "src/store/embedded/engine.rs",
             "src/store/embedded/glass.rs",

@@ -1,6 +1,8 @@
 //! The store that needs nothing installed: what is live in memory, what must survive in one file.
 
+mod backup;
 mod committer;
+mod copy;
 mod disk;
 mod engine;
 mod glass;
@@ -20,6 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use self::backup::Socket;
+pub use self::backup::{backup, restore};
 use self::committer::{Committer, Work};
 use self::disk::Disk;
 use self::live::{Head, Live, Routed};
@@ -29,6 +33,9 @@ use super::{
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
+
+/// The file in the data directory.
+const STORE_FILE: &str = "store.redb";
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -71,6 +78,8 @@ pub struct Embedded {
     committer: Sender<Work>,
     /// Held as long as the store is open: a second node on the same directory is refused.
     lock: Mutex<Option<File>>,
+    /// Where a copy is asked for.
+    socket: Mutex<Option<Socket>>,
 }
 
 /// Opens the store; it will announce to `ears`, in whose order they have their [`EarId`]s.
@@ -78,7 +87,7 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
     let (disk, lock) = match &config.directory {
         Some(directory) => {
             let lock = lock(directory)?;
-            (Disk::open(&directory.join("store.redb"), config.durability)?, Some(lock))
+            (Disk::open(&directory.join(STORE_FILE), config.durability)?, Some(lock))
         }
         None => (Disk::in_memory()?, None),
     };
@@ -97,7 +106,12 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         .name("committer".into())
         .spawn(move || committer.run(&queue))
         .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))?;
-    Ok(Arc::new(Embedded { live, disk, clock, committer: sender, lock: Mutex::new(lock) }))
+    let socket = config.directory.as_ref().and_then(|directory| {
+        let opened = Socket::open(directory, &disk);
+        opened.inspect_err(|error| tracing::warn!("no backup can be made while the node runs: {error}")).ok()
+    });
+    let (lock, socket) = (Mutex::new(lock), Mutex::new(socket));
+    Ok(Arc::new(Embedded { live, disk, clock, committer: sender, lock, socket }))
 }
 
 /// Takes the data directory for this process, and makes it if need be.
@@ -286,6 +300,7 @@ impl Store for Embedded {
     }
 
     async fn close(&self) {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (reply, closed) = oneshot::channel();
         if self.committer.send(Work::Close { reply }).is_ok() {
             // Closed, or gone already: both are closed.

@@ -23,16 +23,16 @@ pub(super) const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition
 pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
 /// How what is in the file is written down. A file without a version has the first.
-const FORMAT_VERSION: u64 = 1;
+pub(super) const FORMAT_VERSION: u64 = 1;
 /// In [`META`]: the version.
-const VERSION: &str = "format version";
+pub(super) const VERSION: &str = "format version";
 /// In [`META`]: whether the newest in the file may be older than what was acknowledged, one of the following.
-const STATE: &str = "state";
+pub(super) const STATE: &str = "state";
 const SAFE: u64 = 0;
 /// Acknowledged messages may be missing.
 const LOOSE: u64 = 1;
 /// The original may have gone on without it.
-const COPY: u64 = 2;
+pub(super) const COPY: u64 = 2;
 
 pub struct Disk {
     pub(super) engine: Engine,
@@ -263,22 +263,28 @@ impl Disk {
     }
 }
 
-/// A file that a newer program has written is left alone; of one that is damaged the rest is saved.
+/// A file that a newer program has written is left alone.
+pub fn check_version(file: &Path) -> Result<(), StoreError> {
+    // When this much cannot be read, the rest is looked at all the same.
+    let version = salvage::meta(file, VERSION).ok().flatten().unwrap_or(1);
+    if version <= FORMAT_VERSION {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "{} has format {version}, and this version of cometql knows no newer one than {FORMAT_VERSION}: run the version \
+         that wrote it, or choose another --data-dir",
+        file.display()
+    )))
+}
+
+/// Of a file that is damaged the rest is saved.
 fn look_through(file: &Path) -> Result<(), StoreError> {
     let advice = |error: StoreError| {
         let (StoreError::Damaged(what) | StoreError::Unavailable(what)) = error;
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };
-    // When this much cannot be read, the rest is looked at all the same.
-    let version = salvage::meta(file, VERSION).ok().flatten().unwrap_or(1);
-    if version > FORMAT_VERSION {
-        return Err(StoreError::Unavailable(format!(
-            "{} has format {version}, and this version of cometql knows no newer one than {FORMAT_VERSION}: run the \
-             version that wrote it, or choose another --data-dir",
-            file.display()
-        )));
-    }
+    check_version(file)?;
     salvage::look_through(file).or_else(|error| salvage::salvage(file, &error)).map_err(advice)
 }
 

@@ -141,14 +141,14 @@ fn open(file: &Path) -> Result<Database, StoreError> {
 }
 
 /// An engine in disorder may panic when it closes.
-fn let_go(database: Option<Database>) {
+pub fn let_go(database: Option<Database>) {
     let _ = contained(|| {
         drop(database);
         Ok(())
     });
 }
 
-fn closed() -> StoreError {
+pub fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 

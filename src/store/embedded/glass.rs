@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use redb::{Builder, Database, StorageBackend};
+use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
-use super::engine::contained;
+use super::engine::{closed, contained, let_go};
 use crate::store::StoreError;
 
 const BLOCK_BYTES: u64 = 4_096;
@@ -18,14 +18,38 @@ const BLOCK_BYTES: u64 = 4_096;
 const READS_MAX: u64 = 200;
 
 /// Opens what is in a file, and counts its reads.
-pub fn open(file: &Path) -> Result<(Database, Arc<Reads>), StoreError> {
+pub fn open(file: &Path) -> Result<(Seen, Arc<Reads>), StoreError> {
     let reads = Arc::new(Reads::default());
     let glass = Glass::over(file, Arc::clone(&reads))
         .map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))?;
     // Without a cache every step of a walk is seen.
     let database =
         contained(|| Ok(Builder::new().set_cache_size(0).create_with_backend(glass).map_err(redb::Error::from)?))?;
-    Ok((database, reads))
+    Ok((Seen(Some(database)), reads))
+}
+
+/// What can be seen through the glass. The engine may panic when it lets go of pages that make no sense.
+pub struct Seen(Option<Database>);
+
+impl Seen {
+    /// What is in it now.
+    pub fn reading(&self) -> Result<ReadTransaction, StoreError> {
+        let database = self.0.as_ref().ok_or_else(closed)?;
+        Ok(database.begin_read().map_err(redb::Error::from)?)
+    }
+
+    /// Compares every page with its checksum.
+    pub fn look_through(&mut self) -> Result<(), StoreError> {
+        let database = self.0.as_mut().ok_or_else(closed)?;
+        // What is said of free space is put right on the glass, and the engine will put it right in the file.
+        contained(|| Ok(database.check_integrity().map(drop).map_err(redb::Error::from)?))
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        let_go(self.0.take());
+    }
 }
 
 /// How many reads there were since somebody got anywhere.

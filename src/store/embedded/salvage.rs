@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use redb::{Database, Key, ReadOnlyTable, ReadableDatabase, TableDefinition};
+use redb::{Key, ReadOnlyTable, TableDefinition};
 
 use super::disk::{HEADS, HISTORY, META, RECORDS, SETTINGS};
 use super::engine::{Engine, contained};
-use super::glass::{self, Reads};
+use super::glass::{self, Reads, Seen};
 use super::live::{Head, new_epoch};
 use super::{Durability, record};
 use crate::pipe::{Pipe, Retention};
@@ -19,20 +19,14 @@ use crate::store::StoreError;
 
 /// Reads every page of a file and compares it with its checksum. The engine itself believes what it reads back.
 pub fn look_through(file: &Path) -> Result<(), StoreError> {
-    let (mut database, _) = glass::open(file)?;
-    let outcome = contained(|| Ok(database.check_integrity().map_err(redb::Error::from)?));
-    let _ = contained(|| {
-        drop(database);
-        Ok(())
-    });
-    outcome.map(drop)
+    glass::open(file)?.0.look_through()
 }
 
 /// What is true of a whole file, whatever else is in it.
 pub fn meta(file: &Path, key: &str) -> Result<Option<u64>, StoreError> {
-    let (database, _) = glass::open(file)?;
+    let (seen, _) = glass::open(file)?;
     contained(|| {
-        let transaction = database.begin_read().map_err(redb::Error::from)?;
+        let transaction = seen.reading()?;
         match transaction.open_table(META) {
             Ok(table) => Ok(table.get(key)?.map(|value| value.value())),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
@@ -50,17 +44,14 @@ pub fn salvage(file: &Path, why: &StoreError) -> Result<(), StoreError> {
         file.display(),
         aside.display()
     );
-    let (database, reads) = glass::open(file)?;
+    let (seen, reads) = glass::open(file)?;
     reads.limit();
     // What a salvage that was interrupted has left.
     let _ = std::fs::remove_file(&saved);
     let new = Engine::open(&saved)?;
-    let outcome = Salvage { database: &database, reads: &reads }.all_into(&new);
+    let outcome = Salvage { seen: &seen, reads: &reads }.all_into(&new);
     new.close();
-    let _ = contained(|| {
-        drop(database);
-        Ok(())
-    });
+    drop(seen);
     outcome?;
     let moved = std::fs::rename(file, &aside).and_then(|()| std::fs::rename(&saved, file));
     moved.map_err(|error| StoreError::Unavailable(format!("{} cannot be moved: {error}", file.display())))
@@ -78,7 +69,7 @@ fn seconds() -> u64 {
 }
 
 struct Salvage<'d> {
-    database: &'d Database,
+    seen: &'d Seen,
     reads: &'d Reads,
 }
 
@@ -196,7 +187,7 @@ impl Salvage<'_> {
         self.reads.progress();
         let mut is_whole = true;
         let walked = contained(|| {
-            let transaction = self.database.begin_read().map_err(redb::Error::from)?;
+            let transaction = self.seen.reading()?;
             let table: ReadOnlyTable<K, &[u8]> = transaction.open_table(table)?;
             let mut range = match between {
                 Some((low, high)) => table.range::<K::SelfType<'k>>(low..=high)?,
