@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::copy::{self, Entry, Kind, Writer};
 use super::disk::{Disk, VERSION, check_version};
-use super::{STORE_FILE, glass, lock, salvage};
+use super::{STORE_FILE, glass, lock};
 use crate::store::StoreError;
 
 const SOCKET: &str = "backup.sock";
@@ -182,9 +182,9 @@ pub fn backup(directory: &Path, file: &Path) -> Result<u64, StoreError> {
 /// A copy of a store that nobody uses, which stays as it is.
 fn copy_at_rest(directory: &Path, store: &Path, writer: &mut Writer) -> Result<u64, StoreError> {
     let _lock = lock(directory)?;
-    check_version(store)?;
-    salvage::look_through(store)?;
-    let (seen, _) = glass::open(store)?;
+    let (mut seen, _) = glass::open(store)?;
+    check_version(&seen, store)?;
+    seen.look_through()?;
     let mut count = 0;
     copy::each(&seen.reading()?, |entry| {
         count += 1;
@@ -202,19 +202,21 @@ pub fn restore(file: &Path, directory: &Path) -> Result<u64, StoreError> {
     }
     // A file of something else is not touched by looking at it.
     let bytes = file.metadata().map_err(|error| refused(error.to_string()))?.len();
-    if bytes == 0 || !matches!(salvage::meta(file, VERSION), Ok(Some(_))) {
+    let seen = glass::open(file).map(|(seen, _)| seen).ok();
+    let Some(seen) = seen.filter(|seen| bytes > 0 && matches!(seen.meta(VERSION), Ok(Some(_)))) else {
         return Err(refused("this is no backup of cometql, or it is damaged at its beginning".into()));
-    }
-    check_version(file)?;
+    };
+    check_version(&seen, file)?;
+    drop(seen);
     let lock = lock(directory)?;
     let store = directory.join(STORE_FILE);
     let partial = partial(&store);
     let restored = fs::copy(file, &partial)
         .and_then(|_| fs::set_permissions(&partial, Permissions::from_mode(0o600)))
         .map_err(|error| refused(error.to_string()))
-        .and_then(|()| salvage::look_through(&partial))
         .and_then(|()| {
-            let (seen, _) = glass::open(&partial)?;
+            let (mut seen, _) = glass::open(&partial)?;
+            seen.look_through()?;
             let mut count = 0;
             copy::each(&seen.reading()?, |_| {
                 count += 1;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use redb::{ReadableTable, TableDefinition};
 
 use super::engine::Engine;
+use super::glass::Seen;
 use super::live::{Head, new_epoch};
-use super::{Durability, record, salvage};
+use super::{Durability, glass, record, salvage};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Retention};
 use crate::store::{Page, PageMax, Record, Shelf, Since, StoreError};
@@ -264,9 +265,9 @@ impl Disk {
 }
 
 /// A file that a newer program has written is left alone.
-pub fn check_version(file: &Path) -> Result<(), StoreError> {
+pub fn check_version(seen: &Seen, file: &Path) -> Result<(), StoreError> {
     // When this much cannot be read, the rest is looked at all the same.
-    let version = salvage::meta(file, VERSION).ok().flatten().unwrap_or(1);
+    let version = seen.meta(VERSION).ok().flatten().unwrap_or(1);
     if version <= FORMAT_VERSION {
         return Ok(());
     }
@@ -284,8 +285,11 @@ fn look_through(file: &Path) -> Result<(), StoreError> {
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };
-    check_version(file)?;
-    salvage::look_through(file).or_else(|error| salvage::salvage(file, &error)).map_err(advice)
+    let (mut seen, _) = glass::open(file).map_err(advice)?;
+    check_version(&seen, file)?;
+    let looked = seen.look_through();
+    drop(seen);
+    looked.or_else(|error| salvage::salvage(file, &error)).map_err(advice)
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
+use super::disk::META;
 use super::engine::{closed, contained, let_go};
 use crate::store::StoreError;
 
@@ -38,7 +39,16 @@ impl Seen {
         Ok(database.begin_read().map_err(redb::Error::from)?)
     }
 
-    /// Compares every page with its checksum.
+    /// What is true of the whole file.
+    pub fn meta(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        contained(|| match self.reading()?.open_table(META) {
+            Ok(table) => Ok(table.get(key)?.map(|value| value.value())),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    /// Reads every page and compares it with its checksum. The engine itself believes what it reads back.
     pub fn look_through(&mut self) -> Result<(), StoreError> {
         let database = self.0.as_mut().ok_or_else(closed)?;
         // What is said of free space is put right on the glass, and the engine will put it right in the file.

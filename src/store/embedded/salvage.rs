@@ -1,4 +1,4 @@
-//! A file of which something has rotted: found out before it is used, and what can be read of it is saved.
+//! A file of which something has rotted: what can be read of it is saved.
 //!
 //! The damaged file is never written to. What is saved goes into a new one in its place; a pipe that has lost
 //! something begins a new epoch, so that whoever follows it is told.
@@ -9,31 +9,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use redb::{Key, ReadOnlyTable, TableDefinition};
 
-use super::disk::{HEADS, HISTORY, META, RECORDS, SETTINGS};
+use super::disk::{HEADS, HISTORY, RECORDS, SETTINGS};
 use super::engine::{Engine, contained};
 use super::glass::{self, Reads, Seen};
 use super::live::{Head, new_epoch};
 use super::{Durability, record};
 use crate::pipe::{Pipe, Retention};
 use crate::store::StoreError;
-
-/// Reads every page of a file and compares it with its checksum. The engine itself believes what it reads back.
-pub fn look_through(file: &Path) -> Result<(), StoreError> {
-    glass::open(file)?.0.look_through()
-}
-
-/// What is true of a whole file, whatever else is in it.
-pub fn meta(file: &Path, key: &str) -> Result<Option<u64>, StoreError> {
-    let (seen, _) = glass::open(file)?;
-    contained(|| {
-        let transaction = seen.reading()?;
-        match transaction.open_table(META) {
-            Ok(table) => Ok(table.get(key)?.map(|value| value.value())),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    })
-}
 
 /// Puts a new file in the place of a damaged one, with all that can be read.
 pub fn salvage(file: &Path, why: &StoreError) -> Result<(), StoreError> {
