@@ -14,7 +14,7 @@ use cometql::status::Status;
 use cometql::store::embedded;
 use cometql::ws::{self, Posts, http::Site, page};
 use cometql::{mysql, ws::page::About};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{self, Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -94,6 +94,8 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let stopping = StopSignals::new().map_err(in_a_line)?;
     print!("{}", first_lines(settings, sql_address, address, &password));
 
+    // A file that must not grow is an error to whoever publishes, and not the end.
+    let _too_large = signal(SignalKind::from_raw(process::Signal::XFSZ.as_raw())).map_err(in_a_line)?;
     let (stop, stopped) = watch::channel(false);
     let sql = tokio::spawn(mysql::serve(
         sql_listener,

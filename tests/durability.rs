@@ -119,3 +119,27 @@ async fn on_disk_a_kill_changes_no_epoch_and_the_setting_is_shown() {
     let refused = home.run(&["check-config", "--durability", "paper"]);
     assert!(refused.stderr.contains("expected disk or memory"), "{}", refused.stderr);
 }
+
+#[tokio::test]
+async fn a_file_that_a_newer_version_has_written_is_refused_and_left_alone() {
+    let (node, _, first) = with_one_message(&["--log", "warn"]).await;
+    let (_, home) = node.stop(Signal::TERM);
+    let file = home.data().join("store.redb");
+    let set_version = |version: u64| {
+        let database = redb::Database::open(&file).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let table = redb::TableDefinition::<&str, u64>::new("meta");
+        transaction.open_table(table).unwrap().insert("format version", version).unwrap();
+        transaction.commit().unwrap();
+    };
+    set_version(2);
+    let before = std::fs::read(&file).unwrap();
+    let end = home.run(&["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0"]);
+    assert_eq!(end.status.code(), Some(1));
+    for part in ["store.redb has format 2", "knows no newer one than 1", "choose another --data-dir"] {
+        assert!(end.stderr.contains(part), "{}", end.stderr);
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    set_version(1);
+    assert_eq!(kept(&mut connect(&home.start()).await).await, [first]);
+}

@@ -105,20 +105,12 @@ impl Committer {
             return;
         }
         let mut heads = Heads::new();
-        let written = self.regain_ground().and_then(|()| {
-            self.disk.write(|tables| {
-                let outcomes: Result<Vec<Outcome>, StoreError> =
-                    group.iter().map(|work| self.apply(work, &mut heads, tables)).collect();
-                for (pipe, head) in heads.iter() {
-                    if head.retention.keeps() {
-                        tables.set_head(pipe, head)?;
-                    } else {
-                        // What is not kept is numbered anew after a restart, in an epoch of its own.
-                        tables.remove_head(pipe)?;
-                    }
-                }
-                outcomes
-            })
+        // Settings are few, and what is live of them has no way back.
+        let settles = group.iter().any(|work| matches!(work, Work::SetRetention { .. } | Work::RemoveRetention { .. }));
+        let work = |tables: &mut Tables<'_>| self.apply_all(&group, &mut heads, tables);
+        let written = self.regain_ground().and_then(|()| match settles {
+            true => self.disk.write_and_settle(work),
+            false => self.disk.write(work),
         });
         match written {
             Ok(outcomes) => {
@@ -158,6 +150,25 @@ impl Committer {
         tracing::warn!("messages of the last second are gone: every pipe begins a new epoch");
         self.has_lost_ground.set(false);
         Ok(())
+    }
+
+    fn apply_all(
+        &self,
+        group: &[Work],
+        heads: &mut Heads,
+        tables: &mut Tables<'_>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes: Result<Vec<Outcome>, StoreError> =
+            group.iter().map(|work| self.apply(work, heads, tables)).collect();
+        for (pipe, head) in heads.iter() {
+            if head.retention.keeps() {
+                tables.set_head(pipe, head)?;
+            } else {
+                // What is not kept is numbered anew after a restart, in an epoch of its own.
+                tables.remove_head(pipe)?;
+            }
+        }
+        outcomes
     }
 
     fn apply(&self, work: &Work, heads: &mut Heads, tables: &mut Tables<'_>) -> Result<Outcome, StoreError> {

@@ -88,6 +88,15 @@ impl Disk {
         self.engine.write(self.durability, |transaction| work(&mut Tables::of(transaction)?))
     }
 
+    /// The same, and all that was written so far is safe when this returns, whatever the durability.
+    pub fn write_and_settle<T>(
+        &self,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let durability = if self.engine.is_on_disk() { Durability::Disk } else { self.durability };
+        self.engine.write(durability, |transaction| work(&mut Tables::of(transaction)?))
+    }
+
     /// Every pipe that keeps messages begins a new epoch.
     pub fn begin_new_epochs(&self) -> Result<(), StoreError> {
         self.write(|tables| tables.begin_new_epochs())

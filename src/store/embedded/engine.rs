@@ -164,6 +164,9 @@ impl From<redb::Error> for StoreError {
     fn from(error: redb::Error) -> StoreError {
         match error {
             redb::Error::Corrupted(what) => StoreError::Damaged(what),
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed => {
+                StoreError::Unavailable("the file could not be written, and is opened again".into())
+            }
             other => StoreError::Unavailable(other.to_string()),
         }
     }
