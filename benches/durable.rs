@@ -115,8 +115,8 @@ fn bare(path: &Path) -> f64 {
         })
         .collect();
     drop(sender);
-    let per_second = bring_to_disk(&mut file, &queue, answers);
-    drop(queue);
+    let per_second = bring_to_disk(&mut file, &queue, &answers);
+    drop((queue, answers));
     threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
     per_second
 }
@@ -126,7 +126,7 @@ fn append(number: usize, sender: &Sender<usize>, answered: &Receiver<()>) {
     while sender.send(number).is_ok() && answered.recv().is_ok() {}
 }
 
-fn bring_to_disk(file: &mut File, queue: &Receiver<usize>, answers: Vec<Sender<()>>) -> f64 {
+fn bring_to_disk(file: &mut File, queue: &Receiver<usize>, answers: &[Sender<()>]) -> f64 {
     let (began, mut count) = (Instant::now(), 0);
     while began.elapsed() < ROUND {
         let first = queue.recv().expect("they go on");

@@ -32,11 +32,14 @@ fn rounds() -> usize {
     if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 2_000 } else { 200 }
 }
 
+/// Index and text of each.
+type Messages = Vec<(u64, String)>;
+
 /// What was acknowledged.
 struct Truth {
     /// The file after all that.
     file: Vec<u8>,
-    pipes: Vec<(Pipe, Position, Vec<(u64, String)>)>,
+    pipes: Vec<(Pipe, Position, Messages)>,
 }
 
 fn open(directory: &Path) -> Result<Arc<dyn Store>, StoreError> {

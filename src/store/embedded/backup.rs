@@ -3,6 +3,7 @@
 //! The node holds the file, so whoever wants a copy asks for it at a socket in the data directory. The node sends what
 //! it has in one transaction, record by record; whoever asked writes the file.
 
+use std::fmt::Display;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::fd::AsRawFd;
@@ -95,7 +96,7 @@ fn send(disk: &Disk, stream: UnixStream) -> Result<u64, StoreError> {
     sent.map(|()| count)
 }
 
-fn broken(error: io::Error) -> StoreError {
+fn broken(error: impl Display) -> StoreError {
     StoreError::Unavailable(format!("the connection between backup and node broke: {error}"))
 }
 
@@ -124,10 +125,10 @@ fn receive(stream: UnixStream, writer: &mut Writer) -> Result<u64, StoreError> {
         }
         let number = u64::from_be_bytes(exactly(&mut from)?);
         if kind == END {
-            return if number == count { Ok(count) } else { Err(broken(io::ErrorKind::InvalidData.into())) };
+            return if number == count { Ok(count) } else { Err(broken("it sent what no node sends")) };
         }
         let kind = Kind::ALL.into_iter().find(|known| *known as u8 == kind);
-        let kind = kind.ok_or_else(|| broken(io::ErrorKind::InvalidData.into()))?;
+        let kind = kind.ok_or_else(|| broken("it sent what no node sends"))?;
         writer.put(Entry { kind, index: number, key: part(&mut from)?, record: part(&mut from)? })?;
         count += 1;
     }
@@ -142,7 +143,7 @@ fn exactly<const N: usize>(from: &mut impl Read) -> Result<[u8; N], StoreError> 
 fn part(from: &mut impl Read) -> Result<Vec<u8>, StoreError> {
     let length = u32::from_be_bytes(exactly(from)?);
     if length > PART_BYTES_MAX {
-        return Err(broken(io::ErrorKind::InvalidData.into()));
+        return Err(broken("it sent what no node sends"));
     }
     let mut bytes = vec![0; length as usize];
     from.read_exact(&mut bytes).map_err(broken)?;
