@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -20,11 +20,14 @@ pub struct Engine {
     /// `None` when all is in memory.
     file: Option<PathBuf>,
     opened: RwLock<Opened>,
+    /// Held while somebody writes, opens or closes. What is opened is locked for moments only, because a pipe may be
+    /// locked by who reads, and whoever writes locks pipes.
+    writing: Mutex<()>,
 }
 
 struct Opened {
-    /// `None` once closed, or while the file cannot be opened again.
-    database: Option<Database>,
+    /// `None` once closed, or while the file cannot be opened again. A second owner is who writes.
+    database: Option<Arc<Database>>,
     /// How often it was opened: who has met an error asks for one more opening, not for one each.
     times: u64,
 }
@@ -38,13 +41,18 @@ impl Engine {
         })?;
         Ok(Engine {
             file: Some(file.to_owned()),
-            opened: RwLock::new(Opened { database: Some(open(file)?), times: 1 }),
+            opened: RwLock::new(Opened { database: Some(Arc::new(open(file)?)), times: 1 }),
+            writing: Mutex::default(),
         })
     }
 
     pub fn in_memory() -> Result<Engine, StoreError> {
         let database = Builder::new().create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?;
-        Ok(Engine { file: None, opened: RwLock::new(Opened { database: Some(database), times: 1 }) })
+        Ok(Engine {
+            file: None,
+            opened: RwLock::new(Opened { database: Some(Arc::new(database)), times: 1 }),
+            writing: Mutex::default(),
+        })
     }
 
     /// Whether there is a file.
@@ -64,26 +72,28 @@ impl Engine {
         durability: Durability,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let opened = self.opened();
-        let times = opened.times;
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (database, times) = {
+            let opened = self.opened();
+            (opened.database.clone(), opened.times)
+        };
         let outcome = contained(|| {
-            let database = opened.database.as_ref().ok_or_else(closed)?;
+            let database = database.as_ref().ok_or_else(closed)?;
             let mut transaction = database.begin_write().map_err(redb::Error::from)?;
-            transaction
-                .set_durability(match durability {
-                    Durability::Disk => redb::Durability::Immediate,
-                    Durability::Memory => redb::Durability::None,
-                })
-                .map_err(redb::Error::from)?;
+            let durability = match durability {
+                Durability::Disk => redb::Durability::Immediate,
+                Durability::Memory => redb::Durability::None,
+            };
+            transaction.set_durability(durability).map_err(redb::Error::from)?;
             // A file of which a page has rotted can still be opened, so that the rest is saved.
             transaction.set_quick_repair(true);
             let result = work(&transaction)?;
             transaction.commit().map_err(redb::Error::from)?;
             Ok(result)
         });
-        drop(opened);
+        drop(database);
         if outcome.is_err() {
-            self.open_again(times);
+            self.open_again(times, &writing);
         }
         outcome
     }
@@ -98,13 +108,17 @@ impl Engine {
             outcome
         });
         if has_panicked || matches!(outcome, Err(StoreError::Unavailable(_))) {
-            self.open_again(times);
+            // Whoever writes now will meet the same error.
+            if let Ok(writing) = self.writing.try_lock() {
+                self.open_again(times, &writing);
+            }
         }
         outcome
     }
 
     /// Whoever closes may open the same file again.
     pub fn close(&self) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let database = self.opened.write().unwrap_or_else(PoisonError::into_inner).database.take();
         let_go(database);
     }
@@ -115,7 +129,7 @@ impl Engine {
 
     /// Opens the file once more, if nobody has since it had been opened so many times. What is only in memory would
     /// be lost by that.
-    fn open_again(&self, times: u64) {
+    fn open_again(&self, times: u64, _writing: &MutexGuard<'_, ()>) {
         let Some(file) = &self.file else { return };
         let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
         if opened.times != times {
@@ -124,7 +138,7 @@ impl Engine {
         let_go(opened.database.take());
         opened.times += 1;
         match open(file) {
-            Ok(database) => opened.database = Some(database),
+            Ok(database) => opened.database = Some(Arc::new(database)),
             Err(error) => tracing::error!("{error}"),
         }
     }
@@ -141,7 +155,7 @@ fn open(file: &Path) -> Result<Database, StoreError> {
 }
 
 /// An engine in disorder may panic when it closes.
-pub fn let_go(database: Option<Database>) {
+pub fn let_go<D>(database: Option<D>) {
     let _ = contained(|| {
         drop(database);
         Ok(())
