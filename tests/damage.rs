@@ -47,6 +47,7 @@ fn open(directory: &Path) -> Result<Arc<dyn Store>, StoreError> {
         directory: Some(directory.to_owned()),
         durability: Durability::Disk,
         history_bytes_max_per_pipe: 1_024 * 1_024,
+        recovery_bytes_max: 1_024 * 1_024,
     };
     Ok(embedded::open(&config, Vec::new(), Arc::new(StillClock::at(1_700_000_000_000)))?)
 }

@@ -54,6 +54,7 @@ async fn until_on_disk(node: &Node, text: &str) {
             directory: Some(copy.path().to_owned()),
             durability: Durability::Disk,
             history_bytes_max_per_pipe: 1_024 * 1_024,
+            recovery_bytes_max: 1_024 * 1_024,
         };
         // The file may have been written to while it was copied.
         let Ok(store) = embedded::open(&config, Vec::new(), Arc::new(SystemClock)) else { continue };

@@ -54,6 +54,7 @@ impl Server {
             directory: None,
             durability: embedded::Durability::Disk,
             history_bytes_max_per_pipe: 1024 * 1024,
+            recovery_bytes_max: 64 * 1_024 * 1_024,
         };
         let clock = Arc::new(SystemClock);
         let ear = Ear::new(256, Box::new(|| {}));

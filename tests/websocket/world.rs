@@ -65,6 +65,7 @@ pub fn world_of(config: ws::Config, of_node: node::Config) -> World {
         directory: None,
         durability: embedded::Durability::Disk,
         history_bytes_max_per_pipe: 64 * 1024 * 1024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
     let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));

@@ -32,6 +32,7 @@ pub async fn world_with(shard: StillShard) -> World {
         directory: None,
         durability: embedded::Durability::Disk,
         history_bytes_max_per_pipe: 64 * 1_024 * 1_024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = embedded::open(&config, vec![ear.clone()], clock.clone()).unwrap();
     for tenant in [TenantId::ROOT, TenantId(5)] {

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +14,13 @@ use tokio::sync::oneshot;
 
 use super::committer::Work;
 use super::disk::Disk;
-use super::listeners::Listeners;
+use super::head::Head;
+use super::live_pipe::{LivePipe, Sought};
+use super::repeats::{First, Repeats};
+use super::window::NodeBytes;
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
-use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
+use crate::pipe::{Delivery, MessageId, Pipe, PipeName, Position, Retention};
+use crate::store::{Ear, EarId, Listening, News, PageMax, Publish, Published, Room, StoreError};
 use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
@@ -31,6 +35,12 @@ pub struct Live {
     ears: Vec<Arc<Ear>>,
     /// Where a pipe stands that keeps messages and has been forgotten here.
     disk: Arc<Disk>,
+    /// Locked inside a stripe, never the other way round.
+    repeats: Mutex<Repeats>,
+    /// What all windows take.
+    window_bytes: NodeBytes,
+    /// Most of that.
+    window_bytes_max: usize,
 }
 
 #[derive(Default)]
@@ -41,63 +51,6 @@ struct Stripe {
     sweep_at: usize,
 }
 
-pub struct LivePipe {
-    pub head: Head,
-    /// Whether `pipes_settings` says something about it.
-    pub is_set: bool,
-    listeners: Listeners,
-    /// Pieces of work that the committer has of this pipe.
-    with_committer: u32,
-    used_at: UnixMillis,
-}
-
-/// Where a pipe stands and what it keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// Of the newest message.
-    pub position: Position,
-    pub kept_count: u64,
-    pub kept_bytes: u64,
-    /// Up to this index the messages of a user's log have been taken.
-    pub taken: u64,
-    pub retention: Retention,
-}
-
-impl Head {
-    /// A pipe nobody has published to, in an epoch of its own.
-    pub fn new(pipe: &Pipe) -> Head {
-        Head {
-            position: Position { epoch: new_epoch(), index: 0 },
-            kept_count: 0,
-            kept_bytes: 0,
-            taken: 0,
-            retention: Retention::default_of(pipe),
-        }
-    }
-
-    /// A pipe of which nothing is known but the index of a message.
-    pub fn begun_anew(index: u64) -> Head {
-        let position = Position { epoch: new_epoch(), index };
-        Head { position, kept_count: 0, kept_bytes: 0, taken: 0, retention: Retention::NOTHING }
-    }
-
-    /// One message of so many bytes is no longer kept.
-    pub fn forget(&mut self, bytes: u64) {
-        self.kept_count = self.kept_count.saturating_sub(1);
-        self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
-    }
-}
-
-/// Random, and within what a JavaScript number holds exactly.
-pub fn new_epoch() -> u64 {
-    // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
-    getrandom::u64().unwrap_or_else(|_| {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| u64::from(since.subsec_nanos()) ^ (since.as_secs() << 20))
-    }) >> 11
-}
-
 /// What became of a batch that was handed in.
 pub enum Routed {
     Announced(Vec<Published>),
@@ -105,12 +58,26 @@ pub enum Routed {
     Queued(oneshot::Receiver<Result<Vec<Published>, StoreError>>),
 }
 
+/// A message that has its place, or had it before.
+pub enum Numbered {
+    /// With its receivers.
+    First(Arc<Delivery>, u64),
+    Repeat(Published),
+}
+
 /// Room in each ear that hears a batch.
 pub type Rooms = Vec<(EarId, Room)>;
 
 impl Live {
-    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>) -> Live {
-        Live { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), ears, disk }
+    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>, window_bytes_max: usize) -> Live {
+        Live {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            ears,
+            disk,
+            repeats: Mutex::default(),
+            window_bytes: NodeBytes::default(),
+            window_bytes_max,
+        }
     }
 
     /// Where a pipe stands that is not known here. Pipes with a setting always are; what keeps messages without one
@@ -120,13 +87,7 @@ impl Live {
         if !retention.keeps() {
             return Head::new(pipe);
         }
-        match self.disk.read(|disk| disk.head(pipe)) {
-            Ok(head) => head.map_or_else(|| Head::new(pipe), |head| Head { retention, ..head }),
-            Err(error) => {
-                tracing::error!("{error}; the pipe begins a new epoch");
-                Head::new(pipe)
-            }
-        }
+        self.disk.head_or_new(pipe, retention)
     }
 
     /// Reserves room for the batch in every ear that hears it now.
@@ -154,7 +115,7 @@ impl Live {
 
     fn ears_of(&self, pipe: &Pipe) -> Vec<EarId> {
         let stripe = self.stripe(stripe_of(pipe));
-        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners.ears().collect())
+        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners().ears().collect())
     }
 
     /// Numbers and announces the batch, or hands all of it to the committer if any of its pipes keeps messages.
@@ -174,15 +135,34 @@ impl Live {
             let _ = committer.send(Work::Publish { batch, rooms, reply });
             return Routed::Queued(answer);
         }
-        let deliveries = batch
-            .into_iter()
-            .map(|publish| {
-                let head = &mut locked.pipe(&publish.pipe, now).head;
-                head.position.index += 1;
-                (publish.sender_listens, Arc::new(publish.numbered(head.position, now)))
-            })
-            .collect();
-        Routed::Announced(locked.announce(deliveries, rooms))
+        let numbered = batch.into_iter().map(|publish| self.number(publish, &mut locked, now)).collect();
+        Routed::Announced(locked.announce(numbered, rooms))
+    }
+
+    /// Numbers a message that is not kept.
+    fn number(&self, publish: Publish, locked: &mut Locked<'_>, now: UnixMillis) -> Numbered {
+        let chosen = publish.id_is_chosen.then_some(publish.id);
+        if let Some(first) = chosen.and_then(|id| self.first(&publish.pipe, id, now)) {
+            return Numbered::Repeat(first);
+        }
+        let live = locked.pipe(&publish.pipe, now);
+        live.head.position.index += 1;
+        let position = live.head.position;
+        let receivers = live.receivers(publish.sender_listens);
+        if let Some(id) = chosen {
+            let published = Published { position, receivers, is_repeat: false };
+            self.remember(First { pipe: publish.pipe.clone(), id, published, at: now }, now);
+        }
+        Numbered::First(Arc::new(publish.numbered(position, now)), receivers)
+    }
+
+    /// What was answered when a message was first published under this chosen id.
+    pub fn first(&self, pipe: &Pipe, id: MessageId, now: UnixMillis) -> Option<Published> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).first(pipe, id, now)
+    }
+
+    pub fn remember(&self, first: First, now: UnixMillis) {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).remember(first, now);
     }
 
     /// Hands the committer something else to do with a pipe, in order with what is published to it.
@@ -206,17 +186,25 @@ impl Live {
     }
 
     pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        live.listeners.add(ear);
-        Listening { position: live.head.position, listeners: live.listeners.count() }
+        self.lock([pipe].into_iter()).pipe(pipe, now).listen(ear, now)
     }
 
     pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        live.listeners.remove(ear);
-        live.listeners.count()
+        self.lock([pipe].into_iter()).pipe(pipe, now).unlisten(ear, now)
+    }
+
+    /// What was published behind `after`, as far as memory can tell.
+    pub fn recover(&self, pipe: &Pipe, after: Position, max: PageMax, now: UnixMillis) -> Sought {
+        self.lock([pipe].into_iter()).pipe(pipe, now).recover(after, max, now)
+    }
+
+    /// Lets go of the windows in one stripe that are too old, and of ids. Nobody can see it, because whoever looks at
+    /// a window does the same first: it only returns memory.
+    pub fn let_go(&self, stripe: usize, now: UnixMillis) {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
+        if self.window_bytes.load(Ordering::Relaxed) > 0 {
+            self.stripe(stripe % STRIPES).pipes.values_mut().for_each(|live| live.let_go(now));
+        }
     }
 
     /// Where a pipe stands.
@@ -226,27 +214,25 @@ impl Live {
 
     /// The disk has what was numbered up to here, although nobody was told so.
     pub fn skip_to(&self, pipe: &Pipe, position: Position, now: UnixMillis) {
-        let mut locked = self.lock([pipe].into_iter());
-        let head = &mut locked.pipe(pipe, now).head;
-        if head.position.epoch == position.epoch {
-            head.position.index = head.position.index.max(position.index);
-        }
+        self.lock([pipe].into_iter()).pipe(pipe, now).skip_to(position);
     }
 
     /// The disk has forgotten something, and has begun new epochs: what is live follows.
     pub fn begin_new_epochs(&self) {
         for number in 0..STRIPES {
             for (pipe, live) in &mut self.stripe(number).pipes {
-                let index = live.head.position.index;
-                let known = self.disk.read(|disk| disk.head(pipe)).ok().flatten();
-                live.head = Head { retention: live.head.retention, ..known.unwrap_or_else(|| Head::begun_anew(index)) };
-                live.head.position.index = live.head.position.index.max(index);
+                live.begin_new_epoch(self.disk.head_or_new(pipe, live.head.retention));
             }
         }
     }
 
+    /// Connections that listen to a pipe, without the sender.
+    pub fn receivers(&self, pipe: &Pipe, sender_listens: bool) -> u64 {
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.receivers(sender_listens))
+    }
+
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
-        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners.count())
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners().count())
     }
 
     /// The named pipes of a tenant that somebody listens to.
@@ -274,7 +260,7 @@ impl Live {
         let mut found = Vec::new();
         for number in 0..STRIPES {
             let stripe = self.stripe(number);
-            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners.count() {
+            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners().count() {
                 0 => None,
                 listeners => wanted(pipe, listeners),
             }));
@@ -305,10 +291,12 @@ impl Locked<'_> {
         live
     }
 
-    /// The committer is done with one piece of work of this pipe, and this is where the pipe stands now.
+    /// The committer is done with one piece of work of this pipe, and this is what the pipe keeps now. The position
+    /// moves when it is announced: of one group, later messages may still have that before them.
     pub fn move_head(&mut self, pipe: &Pipe, heads: &HashMap<Pipe, Head>, now: UnixMillis) {
         if let Some(head) = heads.get(pipe) {
-            self.pipe(pipe, now).head = *head;
+            let live = self.pipe(pipe, now);
+            live.head = Head { position: live.head.position, ..*head };
         }
         self.returned(pipe, now);
     }
@@ -319,16 +307,23 @@ impl Locked<'_> {
         live.with_committer = live.with_committer.saturating_sub(1);
     }
 
-    /// Puts numbered messages into every ear that hears them, in order. Beside each stands whether its sender
-    /// listens, who does not count as a receiver.
-    pub fn announce(&mut self, deliveries: Vec<(bool, Arc<Delivery>)>, rooms: Rooms) -> Vec<Published> {
+    /// Puts numbered messages into the windows of their pipes and into every ear that hears them, in order.
+    pub fn announce(&mut self, numbered: Vec<Numbered>, rooms: Rooms) -> Vec<Published> {
         let mut news: Vec<Vec<News>> = vec![Vec::new(); self.live.ears.len()];
-        let mut published = Vec::with_capacity(deliveries.len());
-        for (sender_listens, delivery) in deliveries {
-            let live = self.pipe(&delivery.pipe, delivery.sent_at);
-            let receivers = live.listeners.count().saturating_sub(u64::from(sender_listens));
+        let mut published = Vec::with_capacity(numbered.len());
+        for numbered in numbered {
+            let (delivery, receivers) = match numbered {
+                Numbered::First(delivery, receivers) => (delivery, receivers),
+                Numbered::Repeat(first) => {
+                    published.push(first);
+                    continue;
+                }
+            };
             published.push(Published { position: delivery.position, receivers, is_repeat: false });
-            for ear in live.listeners.ears() {
+            let (window_bytes, window_bytes_max) = (&self.live.window_bytes, self.live.window_bytes_max);
+            let live = self.pipe(&delivery.pipe, delivery.sent_at);
+            live.stand_behind(&delivery, window_bytes, window_bytes_max);
+            for ear in live.listeners().ears() {
                 if let Some(news) = news.get_mut(usize::from(ear.0)) {
                     news.push(News::Delivery(Arc::clone(&delivery)));
                 }
@@ -352,22 +347,15 @@ impl Stripe {
             return;
         }
         let quiet_since = UnixMillis(now.0.saturating_sub(IDLE_MILLIS_MAX));
+        self.pipes.values_mut().for_each(|live| live.let_go(now));
         self.pipes.retain(|_, live| !live.is_idle() || live.used_at > quiet_since);
-        if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
-            self.pipes.retain(|_, live| !live.is_idle());
+        // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
+        for spares_heard in [true, false] {
+            if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
+                self.pipes.retain(|_, live| !live.is_idle() || (spares_heard && live.is_heard(now)));
+            }
         }
         self.sweep_at = self.pipes.len() * 2;
-    }
-}
-
-impl LivePipe {
-    fn new(head: Head, now: UnixMillis) -> LivePipe {
-        LivePipe { head, is_set: false, listeners: Listeners::Nobody, with_committer: 0, used_at: now }
-    }
-
-    /// Nobody would miss it: what it keeps without a setting, the disk knows.
-    fn is_idle(&self) -> bool {
-        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set
     }
 }
 
@@ -379,38 +367,4 @@ fn stripe_of(pipe: &Pipe) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pipe(name: &str) -> Pipe {
-        Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
-    }
-
-    #[test]
-    fn a_million_names_used_once_leave_little_behind() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
-        for number in 0..1_000_000 {
-            let pipe = pipe(&format!("once_{number}"));
-            live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(number / 100));
-        }
-        let remembered: usize = (0..STRIPES).map(|number| live.stripe(number).pipes.len()).sum();
-        assert!(remembered <= IDLE_PIPES_MAX * 2, "{remembered} pipes are remembered");
-    }
-
-    #[test]
-    fn a_pipe_that_is_heard_is_not_forgotten() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
-        let heard = pipe("heard");
-        let first = live.listen(&heard, EarId(0), UnixMillis(0));
-        for number in 0..100_000 {
-            let pipe = pipe(&format!("once_{number}"));
-            live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(10_000_000));
-        }
-        assert_eq!(live.listeners(&heard), 1);
-        let second = live.listen(&heard, EarId(0), UnixMillis(0));
-        assert_eq!((second.position, second.listeners), (first.position, 2));
-        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 1);
-        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0);
-        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0, "one too many changes nothing");
-    }
-}
+mod tests;

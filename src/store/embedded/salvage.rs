@@ -12,7 +12,7 @@ use redb::{Key, ReadOnlyTable, TableDefinition};
 use super::disk::{HEADS, HISTORY, RECORDS, SETTINGS};
 use super::engine::{Engine, contained};
 use super::glass::{self, Reads, Seen};
-use super::live::{Head, new_epoch};
+use super::head::Head;
 use super::{Durability, record};
 use crate::pipe::{Pipe, Retention};
 use crate::store::StoreError;
@@ -78,7 +78,7 @@ impl Salvage<'_> {
             let mut into = transaction.open_table(HISTORY)?;
             for (key, pipe) in &pipes {
                 let history = self.history(key);
-                let (head, is_whole) = head_of(key, heads.get(key).map(Vec::as_slice), &history);
+                let (head, is_whole) = head_of(pipe, key, heads.get(key).map(Vec::as_slice), &history);
                 if !is_whole {
                     lost += 1;
                     tracing::error!(
@@ -197,7 +197,7 @@ impl Salvage<'_> {
 }
 
 /// Where a pipe stands of which this could be read, and whether that is all it had.
-fn head_of(key: &[u8], head: Option<&[u8]>, history: &Found<u64>) -> (Head, bool) {
+fn head_of(pipe: &Pipe, key: &[u8], head: Option<&[u8]>, history: &Found<u64>) -> (Head, bool) {
     let kept_count = history.len() as u64;
     let kept_bytes = history.values().map(|record| record.len() as u64).sum();
     let newest = history.keys().next_back().copied().unwrap_or(0);
@@ -209,10 +209,10 @@ fn head_of(key: &[u8], head: Option<&[u8]>, history: &Found<u64>) -> (Head, bool
             (head, true)
         }
         _ => {
-            let mut head = known.unwrap_or_else(|| Head::begun_anew(newest));
-            head.position.epoch = new_epoch();
+            let mut head = known.unwrap_or_else(|| Head::behind(pipe, newest, kept_count, kept_bytes));
             head.position.index = head.position.index.max(newest);
             (head.kept_count, head.kept_bytes) = (kept_count, kept_bytes);
+            head.begin_new_epoch();
             (head, false)
         }
     }
