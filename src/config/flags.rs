@@ -98,7 +98,7 @@ fn command() -> clap::Command {
         .after_help("Exits with 0, or with 1 and the reason when the server would not start.");
     let file = Arg::new("FILE").required(true).value_parser(ValueParser::path_buf());
     let backup = clap::Command::new("backup")
-        .about("Write a copy of all that a node keeps to FILE, while it runs or not; then exit")
+        .about("Copy all that a node keeps to FILE, running or not; then exit")
         .after_help("The node is found by its data directory (--data-dir). See docs/BACKUP.md.")
         .arg(file.clone().help("What to write; a file that is there is replaced when the copy is whole"));
     let restore = clap::Command::new("restore")

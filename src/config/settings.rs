@@ -147,7 +147,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         key: "durability",
         flag: "durability",
         group: DATA,
-        about: "Where a kept message is when its publisher is told OK: disk, or memory and within a second on disk",
+        about: "What an OK means: on disk, or in memory and on disk within a second",
         default: Some("disk"),
         example: "memory",
         kind: Kind::Durability(|draft| &mut draft.durability),
