@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 use crate::node::{AllowedOrigins, CometStrings, Origin};
-use crate::store::embedded;
+use crate::store::{embedded, redis};
 use crate::user::TenantId;
 use crate::{mysql, node, ws};
 
@@ -51,7 +51,7 @@ pub enum Command {
 pub struct Settings {
     pub mysql: mysql::Config,
     pub ws: ws::Config,
-    pub store: embedded::Config,
+    pub store: Store,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
     /// How long a user who has gone may be back before it is said, in seconds.
@@ -67,6 +67,13 @@ pub struct Settings {
     pub password: PasswordSource,
     /// What is logged: this level and the graver ones.
     pub log: LevelFilter,
+}
+
+/// Where messages get their numbers and are kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    Embedded(embedded::Config),
+    Redis(redis::Config),
 }
 
 impl Settings {
@@ -216,6 +223,9 @@ struct Draft {
     working_directory: PathBuf,
     mysql: mysql::Config,
     ws: ws::Config,
+    /// None is the embedded one.
+    redis: Option<redis::Address>,
+    redis_wait_millis_max: usize,
     history_bytes_max_per_pipe: usize,
     message_bytes_max: usize,
     presence_grace_seconds: u64,
@@ -259,6 +269,8 @@ impl Draft {
                 connections_max: 0,
                 ear_bytes_max: 0,
             },
+            redis: None,
+            redis_wait_millis_max: 0,
             history_bytes_max_per_pipe: 0,
             message_bytes_max: 0,
             presence_grace_seconds: 0,
@@ -319,7 +331,7 @@ impl Draft {
             },
             ws: ws::Config { message_bytes_max: self.message_bytes_max, ..self.ws.clone() },
             password: self.password_source(directory.as_deref())?,
-            store: embedded::Config { directory, history_bytes_max_per_pipe: self.history_bytes_max_per_pipe },
+            store: self.store(directory),
             message_bytes_max: self.message_bytes_max,
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
@@ -328,6 +340,18 @@ impl Draft {
             tenants: self.tenant_secrets()?,
             log: self.log,
         })
+    }
+
+    fn store(&self, directory: Option<PathBuf>) -> Store {
+        let history_bytes_max_per_pipe = self.history_bytes_max_per_pipe;
+        match &self.redis {
+            None => Store::Embedded(embedded::Config { directory, history_bytes_max_per_pipe }),
+            Some(address) => Store::Redis(redis::Config {
+                address: address.clone(),
+                wait_millis_max: self.redis_wait_millis_max as u64,
+                history_bytes_max_per_pipe,
+            }),
+        }
     }
 
     fn allowed_origins(&self) -> AllowedOrigins {

@@ -43,7 +43,7 @@ fn with_nothing_given_it_listens_on_loopback_and_keeps_its_data_here() {
     assert_eq!(settings.ws.message_bytes_max, 1 << 20);
     assert_eq!(settings.mysql.packet_bytes_max, 16 << 20);
     assert_eq!(settings.mysql.certificate_directory.as_ref(), Some(&data));
-    assert_eq!(settings.store.directory.as_ref(), Some(&data));
+    assert_eq!(directory(&settings), Some(&data));
     assert_eq!(settings.password, PasswordSource::GeneratedIn(data.clone()));
     assert_eq!(settings.log, LevelFilter::INFO);
     assert!(!data.exists(), "reading the settings writes nothing");
@@ -182,12 +182,12 @@ fn memory_keeps_nothing_on_disk() {
         (&[], &[("COMETQL_MEMORY", "true")]),
     ] {
         let settings = settings(args, variables, Some("data_dir = \"x\""));
-        assert_eq!(settings.store.directory, None);
+        assert_eq!(directory(&settings), None);
         assert_eq!(settings.mysql.certificate_directory, None);
         assert_eq!(settings.password, PasswordSource::GeneratedInMemory);
     }
-    assert!(settings(&["--data-dir", "x"], &[], Some("memory = true")).store.directory.is_some());
-    assert!(settings(&["--memory=false"], &[], Some("memory = true")).store.directory.is_some());
+    assert!(directory(&settings(&["--data-dir", "x"], &[], Some("memory = true"))).is_some());
+    assert!(directory(&settings(&["--memory=false"], &[], Some("memory = true"))).is_some());
     assert_eq!(
         error(&["--memory", "--data-dir", "x"], &[], None),
         "memory and data_dir are both given (--memory, --data-dir): with memory nothing is kept in a directory; \

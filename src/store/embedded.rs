@@ -2,7 +2,6 @@
 
 mod committer;
 mod disk;
-mod listeners;
 mod live;
 mod record;
 

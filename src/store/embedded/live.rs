@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 
 use super::committer::Work;
 use super::disk::Disk;
-use super::listeners::Listeners;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
+use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
 use crate::user::{TenantId, UserId};
 
