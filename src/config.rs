@@ -227,6 +227,7 @@ struct Draft {
     redis: Option<redis::Address>,
     redis_wait_millis_max: usize,
     history_bytes_max_per_pipe: usize,
+    recovery_bytes_max: usize,
     message_bytes_max: usize,
     presence_grace_seconds: u64,
     comet_strings: CometStrings,
@@ -272,6 +273,7 @@ impl Draft {
             redis: None,
             redis_wait_millis_max: 0,
             history_bytes_max_per_pipe: 0,
+            recovery_bytes_max: 0,
             message_bytes_max: 0,
             presence_grace_seconds: 0,
             comet_strings: CometStrings::Auto,
@@ -345,7 +347,11 @@ impl Draft {
     fn store(&self, directory: Option<PathBuf>) -> Store {
         let history_bytes_max_per_pipe = self.history_bytes_max_per_pipe;
         match &self.redis {
-            None => Store::Embedded(embedded::Config { directory, history_bytes_max_per_pipe }),
+            None => Store::Embedded(embedded::Config {
+                directory,
+                history_bytes_max_per_pipe,
+                recovery_bytes_max: self.recovery_bytes_max,
+            }),
             Some(address) => Store::Redis(redis::Config {
                 address: address.clone(),
                 wait_millis_max: self.redis_wait_millis_max as u64,

@@ -249,6 +249,7 @@ async fn show_variables_has_every_setting_that_is_a_number() {
         ("message_bytes_max", "1048576"),
         ("presence_grace_seconds", "2"),
         ("history_bytes_max_per_pipe", "16777216"),
+        ("recovery_bytes_max", "67108864"),
         ("subscriptions_max", "1024"),
         ("comet_strings", "auto"),
     ] {

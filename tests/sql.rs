@@ -143,6 +143,7 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
     let config = embedded::Config {
         directory: directory.map(|directory| directory.path().to_owned()),
         history_bytes_max_per_pipe: 1_024 * 1_024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = embedded::open(&config, vec![ear], clock.clone()).unwrap();
     let [three, four] = [3, 4].map(|number| UserId::new(number).unwrap());

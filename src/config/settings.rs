@@ -217,6 +217,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(|draft| &mut draft.history_bytes_max_per_pipe, 64 * KIB..=4 * GIB),
     },
     Setting {
+        key: "recovery_bytes_max",
+        flag: "recovery-bytes-max",
+        group: MESSAGES,
+        about: "Memory for the last minute of what browsers hear, for those away for a moment",
+        default: Some("64 MiB"),
+        example: "64 MiB",
+        kind: Kind::Bytes(|draft| &mut draft.recovery_bytes_max, 0..=64 * GIB),
+    },
+    Setting {
         key: "packet_bytes_max",
         flag: "packet-bytes-max",
         group: SQL,

@@ -43,7 +43,7 @@ fn with_nothing_given_it_listens_on_loopback_and_keeps_its_data_here() {
     assert_eq!(settings.ws.message_bytes_max, 1 << 20);
     assert_eq!(settings.mysql.packet_bytes_max, 16 << 20);
     assert_eq!(settings.mysql.certificate_directory.as_ref(), Some(&data));
-    assert_eq!(directory(&settings), Some(&data));
+    assert_eq!(data_of(&settings), Some(&data));
     assert_eq!(settings.password, PasswordSource::GeneratedIn(data.clone()));
     assert_eq!(settings.log, LevelFilter::INFO);
     assert!(!data.exists(), "reading the settings writes nothing");
@@ -182,12 +182,12 @@ fn memory_keeps_nothing_on_disk() {
         (&[], &[("COMETQL_MEMORY", "true")]),
     ] {
         let settings = settings(args, variables, Some("data_dir = \"x\""));
-        assert_eq!(directory(&settings), None);
+        assert_eq!(data_of(&settings), None);
         assert_eq!(settings.mysql.certificate_directory, None);
         assert_eq!(settings.password, PasswordSource::GeneratedInMemory);
     }
-    assert!(directory(&settings(&["--data-dir", "x"], &[], Some("memory = true"))).is_some());
-    assert!(directory(&settings(&["--memory=false"], &[], Some("memory = true"))).is_some());
+    assert!(data_of(&settings(&["--data-dir", "x"], &[], Some("memory = true"))).is_some());
+    assert!(data_of(&settings(&["--memory=false"], &[], Some("memory = true"))).is_some());
     assert_eq!(
         error(&["--memory", "--data-dir", "x"], &[], None),
         "memory and data_dir are both given (--memory, --data-dir): with memory nothing is kept in a directory; \
@@ -393,4 +393,12 @@ fn the_help_names_every_setting_with_its_default() {
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     let Ok(Command::Say(version)) = read_all(&["--version"], &[], None) else { panic!("says") };
     assert_eq!(version, format!("cometql {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Where the embedded store of these settings keeps its data.
+fn data_of(settings: &Settings) -> Option<&PathBuf> {
+    match &settings.store {
+        Store::Embedded(config) => config.directory.as_ref(),
+        Store::Redis(config) => panic!("{config:?}"),
+    }
 }

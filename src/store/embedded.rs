@@ -2,8 +2,12 @@
 
 mod committer;
 mod disk;
+mod head;
 mod live;
+mod live_pipe;
 mod record;
+mod repeats;
+mod window;
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
@@ -17,7 +21,8 @@ use tokio::sync::oneshot;
 
 use self::committer::{Committer, Work};
 use self::disk::Disk;
-use self::live::{Head, Live, Routed};
+use self::live::{Live, Routed};
+use self::live_pipe::Sought;
 use super::{
     Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
 };
@@ -31,6 +36,8 @@ pub struct Config {
     pub directory: Option<PathBuf>,
     /// Most bytes of history one pipe keeps.
     pub history_bytes_max_per_pipe: usize,
+    /// Most bytes that the recovery windows of all pipes take together.
+    pub recovery_bytes_max: usize,
 }
 
 pub struct Embedded {
@@ -52,7 +59,7 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         None => (Disk::in_memory()?, None),
     };
     let disk = Arc::new(disk);
-    let live = Arc::new(Live::new(ears, Arc::clone(&disk)));
+    let live = Arc::new(Live::new(ears, Arc::clone(&disk), config.recovery_bytes_max));
     remember(&disk, &live, &*clock)?;
     let (sender, queue) = channel();
     let committer = Committer {
@@ -102,15 +109,18 @@ fn with_advice(error: &io::Error, directory: &Path) -> String {
     }
 }
 
-/// Brings back where the pipes stood that have a setting.
+/// Brings back where the pipes stood that have a setting, and which ids were chosen lately.
 fn remember(disk: &Disk, live: &Live, clock: &dyn Clock) -> Result<(), StoreError> {
     let now = clock.now();
     for (pipe, retention) in disk.settings()? {
-        let head = disk.head(&pipe)?;
+        let head = disk.head_or_new(&pipe, retention);
         let mut locked = live.lock([&pipe].into_iter());
         let live = locked.pipe(&pipe, now);
-        live.head = Head { retention, ..head.unwrap_or(live.head) };
+        live.head = head;
         live.is_set = true;
+    }
+    for first in disk.firsts(now)? {
+        live.remember(first, now);
     }
     Ok(())
 }
@@ -170,12 +180,28 @@ impl Store for Embedded {
         self.disk.history(pipe, since, max, retention.oldest_kept(now), &head)
     }
 
-    async fn recover(&self, pipe: &Pipe, after: Position, _max: PageMax) -> Result<Recovered, StoreError> {
-        let position = self.live.head(pipe, self.clock.now()).position;
-        if position == after {
-            return Ok(Recovered::Page(Page { messages: Vec::new(), up_to: position, more: false }));
+    async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
+        loop {
+            let now = self.clock.now();
+            let head = match self.live.recover(pipe, after, max, now) {
+                Sought::Found(recovered) => return Ok(recovered),
+                Sought::OnDisk(head) => head,
+            };
+            let oldest = head.retention.oldest_kept(now);
+            match self.disk.recover(pipe, after.index, max, oldest, head.position) {
+                Ok(Some(recovered)) => return Ok(recovered),
+                Ok(None) => {}
+                // A browser that cannot have a message must be told so, or it would ask for it for ever.
+                Err(StoreError::Damaged(what)) => {
+                    tracing::error!("{what} is damaged; whoever missed it is told that something is lost");
+                    return Ok(Recovered::Lost(head.position));
+                }
+                Err(error) => return Err(error),
+            }
+            // The pipe has just stopped to keep messages, and the committer is about to say so: wait in its line.
+            let of = pipe.clone();
+            self.commit(pipe, |reply| Work::Take { pipe: of, index: 0, reply }).await?;
         }
-        Ok(Recovered::Lost(position))
     }
 
     async fn kept(

@@ -185,6 +185,7 @@ impl Redis {
 
     async fn retain(&self, pipe: &Pipe, retention: Option<Retention>, again: Again) -> Result<bool, StoreError> {
         let mut call = self.commands.scripts().retain.on(&[keys::base_of(pipe)]);
+        call.arg(self.now());
         match retention {
             Some(Retention { length, ttl_seconds }) => call.arg(length).arg(ttl_seconds.unwrap_or(0)),
             None => call.arg("").arg(""),
@@ -312,7 +313,7 @@ impl Store for Redis {
         let mut erased = 0;
         for indexes in indexes.chunks(NAMES_A_CALL) {
             let mut call = self.commands.scripts().erase.on(&[keys::base_of(pipe)]);
-            call.arg(indexes);
+            call.arg(self.now()).arg(indexes);
             erased += self.commands.ask(&call, Again::No).await?.number()?;
         }
         Ok(erased)

@@ -50,7 +50,11 @@ impl Server {
     pub fn start_of(config: Config, settings: node::Config) -> Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime starts");
-        let store = embedded::Config { directory: None, history_bytes_max_per_pipe: 1024 * 1024 };
+        let store = embedded::Config {
+            directory: None,
+            history_bytes_max_per_pipe: 1024 * 1024,
+            recovery_bytes_max: 64 * 1_024 * 1_024,
+        };
         let clock = Arc::new(SystemClock);
         let ear = Ear::new(256, Box::new(|| {}));
         let store = embedded::open(&store, vec![ear.clone()], clock.clone()).expect("memory needs no file");

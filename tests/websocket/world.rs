@@ -61,7 +61,11 @@ pub fn world_of(config: ws::Config, of_node: node::Config) -> World {
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let status = Arc::new(Status::new());
     let posts = Posts::new(&config).unwrap();
-    let in_memory = embedded::Config { directory: None, history_bytes_max_per_pipe: 64 * 1024 * 1024 };
+    let in_memory = embedded::Config {
+        directory: None,
+        history_bytes_max_per_pipe: 64 * 1024 * 1024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
+    };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
     let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();

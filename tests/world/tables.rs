@@ -28,7 +28,11 @@ pub async fn world() -> World {
 pub async fn world_with(shard: StillShard) -> World {
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let ear = Ear::new(64 * 1_024 * 1_024, Box::new(|| {}));
-    let config = embedded::Config { directory: None, history_bytes_max_per_pipe: 64 * 1_024 * 1_024 };
+    let config = embedded::Config {
+        directory: None,
+        history_bytes_max_per_pipe: 64 * 1_024 * 1_024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
+    };
     let store = embedded::open(&config, vec![ear.clone()], clock.clone()).unwrap();
     for tenant in [TenantId::ROOT, TenantId(5)] {
         store.listen(&Pipe::Named(tenant, PipeName::for_publish("chat").unwrap()), EarId(0)).await.unwrap();

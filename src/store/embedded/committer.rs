@@ -3,19 +3,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::disk::{Disk, Tables};
-use super::live::{Head, Live, Rooms};
-use crate::clock::Clock;
-use crate::pipe::{Delivery, Pipe, Retention};
+use super::head::Head;
+use super::live::{Live, Numbered, Rooms};
+use super::live_pipe::LivePipe;
+use super::repeats::First;
+use crate::clock::{Clock, UnixMillis};
+use crate::pipe::{MessageId, Pipe, Retention};
 use crate::store::{Publish, Published, Record, StoreError};
 use crate::user::TenantId;
 
 /// Most pieces of work in one commit.
 const GROUP_MAX: usize = 512;
+/// How long it waits for work before it looks whether memory can be let go.
+const QUIET_MAX: Duration = Duration::from_secs(1);
+/// How often memory is let go, one stripe at a time, in milliseconds.
+const LET_GO_MILLIS: u64 = 1_000;
 
 pub struct Committer {
     pub disk: Arc<Disk>,
@@ -39,20 +47,41 @@ pub enum Work {
 
 /// What a piece of work came to, known before the commit and told after it.
 enum Outcome {
-    Numbered(Vec<(bool, Arc<Delivery>)>),
+    Numbered(Vec<Numbered>),
     Erased(u64),
     Done,
     /// Whether there was one before.
     Had(bool),
+    /// Whether there was a setting, and behind which index the messages were deleted with it.
+    Removed(bool, u64),
 }
 
 /// The heads a group has touched, as they will be if the commit succeeds.
 type Heads = HashMap<Pipe, Head>;
 
+/// What a group will have changed if its commit succeeds.
+#[derive(Default)]
+struct Changes {
+    heads: Heads,
+    /// First publishes under chosen ids.
+    firsts: HashMap<(Pipe, MessageId), First>,
+}
+
 impl Committer {
     /// Works until told to close, or until nobody can send any more.
     pub fn run(self, queue: &Receiver<Work>) {
-        while let Ok(first) = queue.recv() {
+        let (mut stripe, mut let_go_at) = (0, UnixMillis(0));
+        loop {
+            let now = self.clock.now();
+            if now.0.abs_diff(let_go_at.0) >= LET_GO_MILLIS {
+                self.live.let_go(stripe, now);
+                (stripe, let_go_at) = (stripe.wrapping_add(1), now);
+            }
+            let first = match queue.recv_timeout(QUIET_MAX) {
+                Ok(work) => work,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut closers = Vec::new();
             let mut group = Vec::new();
             for work in std::iter::once(first).chain(queue.try_iter().take(GROUP_MAX - 1)) {
@@ -77,11 +106,11 @@ impl Committer {
         if group.is_empty() {
             return;
         }
-        let mut heads = Heads::new();
+        let mut changes = Changes::default();
         let outcomes = self.disk.write(|tables| {
             let outcomes: Result<Vec<Outcome>, StoreError> =
-                group.iter().map(|work| self.apply(work, &mut heads, tables)).collect();
-            for (pipe, head) in heads.iter() {
+                group.iter().map(|work| self.apply(work, &mut changes, tables)).collect();
+            for (pipe, head) in &changes.heads {
                 if head.retention.keeps() {
                     tables.set_head(pipe, head)?;
                 } else {
@@ -94,7 +123,7 @@ impl Committer {
         match outcomes {
             Ok(outcomes) => {
                 for (work, outcome) in group.into_iter().zip(outcomes) {
-                    self.finish(work, outcome, &heads);
+                    self.finish(work, outcome, &changes);
                 }
             }
             Err(error) => {
@@ -104,11 +133,12 @@ impl Committer {
         }
     }
 
-    fn apply(&self, work: &Work, heads: &mut Heads, tables: &mut Tables<'_>) -> Result<Outcome, StoreError> {
+    fn apply(&self, work: &Work, changes: &mut Changes, tables: &mut Tables<'_>) -> Result<Outcome, StoreError> {
+        let heads = &mut changes.heads;
         match work {
-            Work::Publish { batch, .. } => self.number(batch, heads, tables).map(Outcome::Numbered),
+            Work::Publish { batch, .. } => self.number(batch, changes, tables).map(Outcome::Numbered),
             Work::Erase { pipe, indexes, .. } => {
-                tables.erase(pipe, indexes, self.head(heads, pipe)).map(Outcome::Erased)
+                tables.erase(pipe, indexes, self.head(heads, pipe), self.clock.now()).map(Outcome::Erased)
             }
             Work::Take { pipe, index, .. } => {
                 let head = self.head(heads, pipe);
@@ -120,14 +150,20 @@ impl Committer {
             }
             Work::SetRetention { pipe, retention, .. } => {
                 tables.set_retention(pipe, *retention)?;
-                self.retain(pipe, *retention, heads, tables)?;
+                let head = self.head(heads, pipe);
+                head.retention = *retention;
+                if !retention.keeps() {
+                    // Nobody asked to delete these: what is not kept any more is trimmed.
+                    tables.trim_all(pipe, head)?;
+                }
                 Ok(Outcome::Done)
             }
             Work::RemoveRetention { pipe, .. } => {
                 let was_set = tables.remove_retention(pipe)?;
-                tables.erase_all(pipe, self.head(heads, pipe))?;
-                self.retain(pipe, Retention::default_of(pipe), heads, tables)?;
-                Ok(Outcome::Had(was_set))
+                let head = self.head(heads, pipe);
+                tables.erase_all(pipe, head, self.clock.now())?;
+                head.retention = Retention::default_of(pipe);
+                Ok(Outcome::Removed(was_set, head.floor))
             }
             // Taken out of the group before it came here.
             Work::Close { .. } => Err(StoreError::Unavailable("the store is closing".into())),
@@ -137,37 +173,53 @@ impl Committer {
     fn number(
         &self,
         batch: &[Publish],
-        heads: &mut Heads,
+        changes: &mut Changes,
         tables: &mut Tables<'_>,
-    ) -> Result<Vec<(bool, Arc<Delivery>)>, StoreError> {
+    ) -> Result<Vec<Numbered>, StoreError> {
         let now = self.clock.now();
-        let mut deliveries = Vec::with_capacity(batch.len());
-        for publish in batch {
-            let head = self.head(heads, &publish.pipe);
-            head.position.index += 1;
-            let delivery = publish.clone().numbered(head.position, now);
-            if head.retention.keeps() {
-                tables.append(&delivery, head, self.history_bytes_max_per_pipe, now)?;
-            }
-            deliveries.push((publish.sender_listens, Arc::new(delivery)));
-        }
-        Ok(deliveries)
+        batch.iter().map(|publish| self.number_one(publish, changes, tables, now)).collect()
     }
 
-    /// A pipe that keeps nothing any more has no history either.
-    fn retain(
+    fn number_one(
         &self,
-        pipe: &Pipe,
-        retention: Retention,
-        heads: &mut Heads,
+        publish: &Publish,
+        changes: &mut Changes,
         tables: &mut Tables<'_>,
-    ) -> Result<(), StoreError> {
-        let head = self.head(heads, pipe);
-        head.retention = retention;
-        if !retention.keeps() {
-            tables.erase_all(pipe, head)?;
+        now: UnixMillis,
+    ) -> Result<Numbered, StoreError> {
+        let chosen = publish.id_is_chosen.then(|| (publish.pipe.clone(), publish.id));
+        if let Some((pipe, id)) = &chosen
+            && let Some(first) = self.first(pipe, *id, changes, now)
+        {
+            return Ok(Numbered::Repeat(first));
         }
-        Ok(())
+        let head = self.head(&mut changes.heads, &publish.pipe);
+        head.position.index += 1;
+        let (position, keeps) = (head.position, head.retention.keeps());
+        let delivery = publish.clone().numbered(position, now);
+        if keeps {
+            tables.append(&delivery, head, self.history_bytes_max_per_pipe, now)?;
+        } else {
+            head.trim(position.index);
+        }
+        let receivers = self.live.receivers(&publish.pipe, publish.sender_listens);
+        if let Some((pipe, id)) = chosen {
+            let published = Published { position, receivers, is_repeat: false };
+            let first = First { pipe: pipe.clone(), id, published, at: now };
+            if keeps {
+                tables.remember(&first, now)?;
+            }
+            changes.firsts.insert((pipe, id), first);
+        }
+        Ok(Numbered::First(Arc::new(delivery), receivers))
+    }
+
+    /// What a message was answered that was published before, perhaps in this very group.
+    fn first(&self, pipe: &Pipe, id: MessageId, changes: &Changes, now: UnixMillis) -> Option<Published> {
+        let in_group = || changes.firsts.get(&(pipe.clone(), id));
+        self.live
+            .first(pipe, id, now)
+            .or_else(|| in_group().map(|first| Published { is_repeat: true, ..first.published }))
     }
 
     /// While the committer has work of a pipe nobody else moves its head, so a copy taken here stays true.
@@ -179,48 +231,55 @@ impl Committer {
 
     /// The group is safe: live heads move, ears hear, callers are answered. Whoever asked may be gone by now,
     /// which changes nothing, so a reply that cannot be sent is dropped.
-    fn finish(&self, work: Work, outcome: Outcome, heads: &Heads) {
+    fn finish(&self, work: Work, outcome: Outcome, changes: &Changes) {
+        let heads = &changes.heads;
         match (work, outcome) {
-            (Work::Publish { batch, rooms, reply }, Outcome::Numbered(deliveries)) => {
+            (Work::Publish { batch, rooms, reply }, Outcome::Numbered(numbered)) => {
                 let mut locked = self.live.lock(batch.iter().map(|publish| &publish.pipe));
                 let now = self.clock.now();
                 for publish in &batch {
                     locked.move_head(&publish.pipe, heads, now);
+                    if publish.id_is_chosen
+                        && let Some(first) = changes.firsts.get(&(publish.pipe.clone(), publish.id))
+                    {
+                        self.live.remember(first.clone(), now);
+                    }
                 }
-                let published = locked.announce(deliveries, rooms);
+                let published = locked.announce(numbered, rooms);
                 drop(locked);
                 let _ = reply.send(Ok(published));
             }
-            (Work::Erase { pipe, reply, .. }, Outcome::Erased(count)) => {
-                self.moved(&pipe, heads, None);
+            (Work::Erase { pipe, indexes, reply }, Outcome::Erased(count)) => {
+                self.moved(&pipe, heads, |live| live.erase(&indexes));
                 let _ = reply.send(Ok(count));
             }
             (Work::Take { pipe, reply, .. }, Outcome::Done) => {
-                self.moved(&pipe, heads, None);
+                self.moved(&pipe, heads, |_| {});
                 let _ = reply.send(Ok(()));
             }
             (Work::SetRecord { reply, .. }, Outcome::Had(had)) => {
                 let _ = reply.send(Ok(had));
             }
             (Work::SetRetention { pipe, reply, .. }, Outcome::Done) => {
-                self.moved(&pipe, heads, Some(true));
+                self.moved(&pipe, heads, |live| live.is_set = true);
                 let _ = reply.send(Ok(()));
             }
-            (Work::RemoveRetention { pipe, reply }, Outcome::Had(was_set)) => {
-                self.moved(&pipe, heads, Some(false));
+            (Work::RemoveRetention { pipe, reply }, Outcome::Removed(was_set, floor)) => {
+                self.moved(&pipe, heads, |live| {
+                    live.is_set = false;
+                    live.erase_behind(floor);
+                });
                 let _ = reply.send(Ok(was_set));
             }
             (work, _) => self.refuse(work, &StoreError::Unavailable("an outcome of another kind".into())),
         }
     }
 
-    fn moved(&self, pipe: &Pipe, heads: &Heads, is_set: Option<bool>) {
+    fn moved(&self, pipe: &Pipe, heads: &Heads, change: impl FnOnce(&mut LivePipe)) {
         let now = self.clock.now();
         let mut locked = self.live.lock([pipe].into_iter());
         locked.move_head(pipe, heads, now);
-        if let Some(is_set) = is_set {
-            locked.pipe(pipe, now).is_set = is_set;
-        }
+        change(locked.pipe(pipe, now));
     }
 
     /// Nothing was stored: heads stay where they were, and whoever asked may ask again.

@@ -1,18 +1,20 @@
 //! One file, or the same thing in memory: settings, heads and history.
 
+mod firsts;
+mod pages;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::live::Head;
+use super::head::Head;
 use super::record;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Retention};
-use crate::store::{Page, PageMax, Record, Shelf, Since, StoreError};
+use crate::store::{Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
 
 const SETTINGS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("settings");
@@ -20,6 +22,8 @@ const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
 const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 /// By pipe and index.
 const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
+/// What was first published under a chosen id, by time, id and pipe.
+const FIRSTS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("firsts");
 
 pub struct Disk {
     database: Database,
@@ -62,6 +66,7 @@ impl Disk {
                 heads: transaction.open_table(HEADS).map_err(redb::Error::from)?,
                 history: transaction.open_table(HISTORY).map_err(redb::Error::from)?,
                 records: transaction.open_table(RECORDS).map_err(redb::Error::from)?,
+                firsts: transaction.open_table(FIRSTS).map_err(redb::Error::from)?,
             };
             work(&mut tables)?
         };
@@ -169,51 +174,6 @@ impl Disk {
         }
         Ok(users)
     }
-
-    /// A page of history, without what was sent before `oldest`. `head` is where the pipe stood before this began.
-    pub fn history(
-        &self,
-        pipe: &Pipe,
-        since: Since,
-        max: PageMax,
-        oldest: UnixMillis,
-        head: &Head,
-    ) -> Result<Page, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HISTORY)?;
-        let key = record::key_of(pipe);
-        let key = key.as_slice();
-        let low = match since {
-            Since::Beginning => 0,
-            Since::After(index) => index.saturating_add(1),
-            Since::Untaken => head.taken.saturating_add(1),
-            Since::Newest(0) => return Ok(Page { messages: Vec::new(), up_to: head.position, more: false }),
-            Since::Newest(count) => match table.range((key, 0)..=(key, u64::MAX))?.rev().nth(count - 1) {
-                Some(entry) => entry?.0.value().1,
-                None => 0,
-            },
-        };
-        let mut page = Page { messages: Vec::new(), up_to: head.position, more: false };
-        let mut bytes = 0;
-        for entry in table.range((key, low)..=(key, u64::MAX))? {
-            let (place, record) = entry?;
-            if page.messages.len() >= max.messages || (bytes > 0 && bytes + record.value().len() > max.bytes) {
-                page.more = true;
-                break;
-            }
-            let delivery = record::message_of(pipe, key, place.value().1, record.value())?;
-            if delivery.sent_at >= oldest {
-                bytes += record.value().len();
-                page.messages.push(Arc::new(delivery));
-            }
-        }
-        // What was written since the head was looked at may be among them.
-        if let Some(last) = page.messages.last()
-            && (page.more || last.position.index > head.position.index)
-        {
-            page.up_to = last.position;
-        }
-        Ok(page)
-    }
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {
@@ -246,6 +206,7 @@ pub struct Tables<'t> {
     heads: redb::Table<'t, &'static [u8], &'static [u8]>,
     history: redb::Table<'t, (&'static [u8], u64), &'static [u8]>,
     records: redb::Table<'t, &'static [u8], &'static [u8]>,
+    firsts: redb::Table<'t, (u64, &'static [u8]), &'static [u8]>,
 }
 
 impl Tables<'_> {
@@ -268,9 +229,14 @@ impl Tables<'_> {
                 break;
             }
         }
+        self.trim_old(&delivery.pipe, head, now)
+    }
+
+    /// Removes what is too old for the head's retention.
+    fn trim_old(&mut self, pipe: &Pipe, head: &mut Head, now: UnixMillis) -> Result<(), StoreError> {
         if head.retention.ttl_seconds.is_some() {
-            let oldest = head.retention.oldest_kept(now);
-            while self.remove_oldest(&delivery.pipe, &key, head, Some(oldest))? {}
+            let (key, oldest) = (record::key_of(pipe), head.retention.oldest_kept(now));
+            while self.remove_oldest(pipe, &key, head, Some(oldest))? {}
         }
         Ok(())
     }
@@ -291,6 +257,7 @@ impl Tables<'_> {
         }
         self.history.remove((key, index))?;
         head.forget(bytes);
+        head.trim(index);
         Ok(true)
     }
 
@@ -301,16 +268,21 @@ impl Tables<'_> {
         };
         let (place, record) = entry?;
         let index = place.value().1;
-        let sent_at = if with_time {
-            record::message_of(pipe, key, index, record.value())?.sent_at
-        } else {
-            UnixMillis::default()
+        let sent_at = match with_time.then(|| record::message_of(pipe, key, index, record.value())) {
+            Some(Ok(delivery)) => delivery.sent_at,
+            // It would stand in the way of everything behind it, and of whatever else is written with that.
+            Some(Err(error)) => {
+                tracing::error!("{error}; it counts as too old");
+                UnixMillis::default()
+            }
+            None => UnixMillis::default(),
         };
         Ok(Some((index, record.value().len() as u64, sent_at)))
     }
 
-    /// Removes messages by index; answers how many there were.
-    pub fn erase(&mut self, pipe: &Pipe, indexes: &[u64], head: &mut Head) -> Result<u64, StoreError> {
+    /// Removes messages by index; answers how many there were. What was too old already counts as trimmed.
+    pub fn erase(&mut self, pipe: &Pipe, indexes: &[u64], head: &mut Head, now: UnixMillis) -> Result<u64, StoreError> {
+        self.trim_old(pipe, head, now)?;
         let key = record::key_of(pipe);
         let mut erased = 0;
         for index in indexes {
@@ -323,8 +295,22 @@ impl Tables<'_> {
         Ok(erased)
     }
 
-    /// Removes the whole history of a pipe.
-    pub fn erase_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
+    /// Removes the whole history of a pipe, which nobody asked for.
+    pub fn trim_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
+        let key = record::key_of(pipe);
+        if let Some(entry) = self.history.range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))?.next_back() {
+            head.trim(entry?.0.value().1);
+        }
+        self.remove_all(pipe, head)
+    }
+
+    /// Removes the whole history of a pipe. What was too old already counts as trimmed.
+    pub fn erase_all(&mut self, pipe: &Pipe, head: &mut Head, now: UnixMillis) -> Result<(), StoreError> {
+        self.trim_old(pipe, head, now)?;
+        self.remove_all(pipe, head)
+    }
+
+    fn remove_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
         let key = record::key_of(pipe);
         self.history.retain_in((key.as_slice(), 0)..=(key.as_slice(), u64::MAX), |_, _| false)?;
         (head.kept_count, head.kept_bytes) = (0, 0);

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,10 +14,13 @@ use tokio::sync::oneshot;
 
 use super::committer::Work;
 use super::disk::Disk;
+use super::head::Head;
+use super::live_pipe::{LivePipe, Sought};
+use super::repeats::{First, Repeats};
+use super::window::NodeBytes;
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
-use crate::store::listeners::Listeners;
-use crate::store::{Ear, EarId, Listening, News, Publish, Published, Room, StoreError};
+use crate::pipe::{Delivery, MessageId, Pipe, PipeName, Position, Retention};
+use crate::store::{Ear, EarId, Listening, News, PageMax, Publish, Published, Room, StoreError};
 use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
@@ -31,6 +35,12 @@ pub struct Live {
     ears: Vec<Arc<Ear>>,
     /// Where a pipe stands that keeps messages and has been forgotten here.
     disk: Arc<Disk>,
+    /// Locked inside a stripe, never the other way round.
+    repeats: Mutex<Repeats>,
+    /// What all windows take.
+    window_bytes: NodeBytes,
+    /// Most of that.
+    window_bytes_max: usize,
 }
 
 #[derive(Default)]
@@ -41,57 +51,6 @@ struct Stripe {
     sweep_at: usize,
 }
 
-pub struct LivePipe {
-    pub head: Head,
-    /// Whether `pipes_settings` says something about it.
-    pub is_set: bool,
-    listeners: Listeners,
-    /// Pieces of work that the committer has of this pipe.
-    with_committer: u32,
-    used_at: UnixMillis,
-}
-
-/// Where a pipe stands and what it keeps.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// Of the newest message.
-    pub position: Position,
-    pub kept_count: u64,
-    pub kept_bytes: u64,
-    /// Up to this index the messages of a user's log have been taken.
-    pub taken: u64,
-    pub retention: Retention,
-}
-
-impl Head {
-    /// A pipe nobody has published to, in an epoch of its own.
-    pub fn new(pipe: &Pipe) -> Head {
-        Head {
-            position: Position { epoch: new_epoch(), index: 0 },
-            kept_count: 0,
-            kept_bytes: 0,
-            taken: 0,
-            retention: Retention::default_of(pipe),
-        }
-    }
-
-    /// One message of so many bytes is no longer kept.
-    pub fn forget(&mut self, bytes: u64) {
-        self.kept_count = self.kept_count.saturating_sub(1);
-        self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
-    }
-}
-
-/// Random, and within what a JavaScript number holds exactly.
-fn new_epoch() -> u64 {
-    // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
-    getrandom::u64().unwrap_or_else(|_| {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| u64::from(since.subsec_nanos()) ^ (since.as_secs() << 20))
-    }) >> 11
-}
-
 /// What became of a batch that was handed in.
 pub enum Routed {
     Announced(Vec<Published>),
@@ -99,12 +58,26 @@ pub enum Routed {
     Queued(oneshot::Receiver<Result<Vec<Published>, StoreError>>),
 }
 
+/// A message that has its place, or had it before.
+pub enum Numbered {
+    /// With its receivers.
+    First(Arc<Delivery>, u64),
+    Repeat(Published),
+}
+
 /// Room in each ear that hears a batch.
 pub type Rooms = Vec<(EarId, Room)>;
 
 impl Live {
-    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>) -> Live {
-        Live { stripes: (0..STRIPES).map(|_| Mutex::default()).collect(), ears, disk }
+    pub fn new(ears: Vec<Arc<Ear>>, disk: Arc<Disk>, window_bytes_max: usize) -> Live {
+        Live {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            ears,
+            disk,
+            repeats: Mutex::default(),
+            window_bytes: NodeBytes::default(),
+            window_bytes_max,
+        }
     }
 
     /// Where a pipe stands that is not known here. Pipes with a setting always are; what keeps messages without one
@@ -114,13 +87,7 @@ impl Live {
         if !retention.keeps() {
             return Head::new(pipe);
         }
-        match self.disk.head(pipe) {
-            Ok(head) => head.map_or_else(|| Head::new(pipe), |head| Head { retention, ..head }),
-            Err(error) => {
-                tracing::error!("{error}; the pipe begins a new epoch");
-                Head::new(pipe)
-            }
-        }
+        self.disk.head_or_new(pipe, retention)
     }
 
     /// Reserves room for the batch in every ear that hears it now.
@@ -148,7 +115,7 @@ impl Live {
 
     fn ears_of(&self, pipe: &Pipe) -> Vec<EarId> {
         let stripe = self.stripe(stripe_of(pipe));
-        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners.ears().collect())
+        stripe.pipes.get(pipe).map_or_else(Vec::new, |live| live.listeners().ears().collect())
     }
 
     /// Numbers and announces the batch, or hands all of it to the committer if any of its pipes keeps messages.
@@ -168,15 +135,34 @@ impl Live {
             let _ = committer.send(Work::Publish { batch, rooms, reply });
             return Routed::Queued(answer);
         }
-        let deliveries = batch
-            .into_iter()
-            .map(|publish| {
-                let head = &mut locked.pipe(&publish.pipe, now).head;
-                head.position.index += 1;
-                (publish.sender_listens, Arc::new(publish.numbered(head.position, now)))
-            })
-            .collect();
-        Routed::Announced(locked.announce(deliveries, rooms))
+        let numbered = batch.into_iter().map(|publish| self.number(publish, &mut locked, now)).collect();
+        Routed::Announced(locked.announce(numbered, rooms))
+    }
+
+    /// Numbers a message that is not kept.
+    fn number(&self, publish: Publish, locked: &mut Locked<'_>, now: UnixMillis) -> Numbered {
+        let chosen = publish.id_is_chosen.then_some(publish.id);
+        if let Some(first) = chosen.and_then(|id| self.first(&publish.pipe, id, now)) {
+            return Numbered::Repeat(first);
+        }
+        let live = locked.pipe(&publish.pipe, now);
+        live.head.position.index += 1;
+        let position = live.head.position;
+        let receivers = live.receivers(publish.sender_listens);
+        if let Some(id) = chosen {
+            let published = Published { position, receivers, is_repeat: false };
+            self.remember(First { pipe: publish.pipe.clone(), id, published, at: now }, now);
+        }
+        Numbered::First(Arc::new(publish.numbered(position, now)), receivers)
+    }
+
+    /// What was answered when a message was first published under this chosen id.
+    pub fn first(&self, pipe: &Pipe, id: MessageId, now: UnixMillis) -> Option<Published> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).first(pipe, id, now)
+    }
+
+    pub fn remember(&self, first: First, now: UnixMillis) {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).remember(first, now);
     }
 
     /// Hands the committer something else to do with a pipe, in order with what is published to it.
@@ -200,17 +186,25 @@ impl Live {
     }
 
     pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        live.listeners.add(ear);
-        Listening { position: live.head.position, listeners: live.listeners.count() }
+        self.lock([pipe].into_iter()).pipe(pipe, now).listen(ear, now)
     }
 
     pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
-        let mut locked = self.lock([pipe].into_iter());
-        let live = locked.pipe(pipe, now);
-        live.listeners.remove(ear);
-        live.listeners.count()
+        self.lock([pipe].into_iter()).pipe(pipe, now).unlisten(ear, now)
+    }
+
+    /// What was published behind `after`, as far as memory can tell.
+    pub fn recover(&self, pipe: &Pipe, after: Position, max: PageMax, now: UnixMillis) -> Sought {
+        self.lock([pipe].into_iter()).pipe(pipe, now).recover(after, max, now)
+    }
+
+    /// Lets go of the windows in one stripe that are too old, and of ids. Nobody can see it, because whoever looks at
+    /// a window does the same first: it only returns memory.
+    pub fn let_go(&self, stripe: usize, now: UnixMillis) {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
+        if self.window_bytes.load(Ordering::Relaxed) > 0 {
+            self.stripe(stripe % STRIPES).pipes.values_mut().for_each(|live| live.let_go(now));
+        }
     }
 
     /// Where a pipe stands.
@@ -218,8 +212,13 @@ impl Live {
         self.lock([pipe].into_iter()).pipe(pipe, now).head
     }
 
+    /// Connections that listen to a pipe, without the sender.
+    pub fn receivers(&self, pipe: &Pipe, sender_listens: bool) -> u64 {
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.receivers(sender_listens))
+    }
+
     pub fn listeners(&self, pipe: &Pipe) -> u64 {
-        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners.count())
+        self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.listeners().count())
     }
 
     /// The named pipes of a tenant that somebody listens to.
@@ -247,7 +246,7 @@ impl Live {
         let mut found = Vec::new();
         for number in 0..STRIPES {
             let stripe = self.stripe(number);
-            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners.count() {
+            found.extend(stripe.pipes.iter().filter_map(|(pipe, live)| match live.listeners().count() {
                 0 => None,
                 listeners => wanted(pipe, listeners),
             }));
@@ -278,10 +277,12 @@ impl Locked<'_> {
         live
     }
 
-    /// The committer is done with one piece of work of this pipe, and this is where the pipe stands now.
+    /// The committer is done with one piece of work of this pipe, and this is what the pipe keeps now. The position
+    /// moves when it is announced: of one group, later messages may still have that before them.
     pub fn move_head(&mut self, pipe: &Pipe, heads: &HashMap<Pipe, Head>, now: UnixMillis) {
         if let Some(head) = heads.get(pipe) {
-            self.pipe(pipe, now).head = *head;
+            let live = self.pipe(pipe, now);
+            live.head = Head { position: live.head.position, ..*head };
         }
         self.returned(pipe, now);
     }
@@ -292,16 +293,23 @@ impl Locked<'_> {
         live.with_committer = live.with_committer.saturating_sub(1);
     }
 
-    /// Puts numbered messages into every ear that hears them, in order. Beside each stands whether its sender
-    /// listens, who does not count as a receiver.
-    pub fn announce(&mut self, deliveries: Vec<(bool, Arc<Delivery>)>, rooms: Rooms) -> Vec<Published> {
+    /// Puts numbered messages into the windows of their pipes and into every ear that hears them, in order.
+    pub fn announce(&mut self, numbered: Vec<Numbered>, rooms: Rooms) -> Vec<Published> {
         let mut news: Vec<Vec<News>> = vec![Vec::new(); self.live.ears.len()];
-        let mut published = Vec::with_capacity(deliveries.len());
-        for (sender_listens, delivery) in deliveries {
-            let live = self.pipe(&delivery.pipe, delivery.sent_at);
-            let receivers = live.listeners.count().saturating_sub(u64::from(sender_listens));
+        let mut published = Vec::with_capacity(numbered.len());
+        for numbered in numbered {
+            let (delivery, receivers) = match numbered {
+                Numbered::First(delivery, receivers) => (delivery, receivers),
+                Numbered::Repeat(first) => {
+                    published.push(first);
+                    continue;
+                }
+            };
             published.push(Published { position: delivery.position, receivers, is_repeat: false });
-            for ear in live.listeners.ears() {
+            let (window_bytes, window_bytes_max) = (&self.live.window_bytes, self.live.window_bytes_max);
+            let live = self.pipe(&delivery.pipe, delivery.sent_at);
+            live.stand_behind(&delivery, window_bytes, window_bytes_max);
+            for ear in live.listeners().ears() {
                 if let Some(news) = news.get_mut(usize::from(ear.0)) {
                     news.push(News::Delivery(Arc::clone(&delivery)));
                 }
@@ -325,22 +333,15 @@ impl Stripe {
             return;
         }
         let quiet_since = UnixMillis(now.0.saturating_sub(IDLE_MILLIS_MAX));
+        self.pipes.values_mut().for_each(|live| live.let_go(now));
         self.pipes.retain(|_, live| !live.is_idle() || live.used_at > quiet_since);
-        if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
-            self.pipes.retain(|_, live| !live.is_idle());
+        // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
+        for spares_heard in [true, false] {
+            if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
+                self.pipes.retain(|_, live| !live.is_idle() || (spares_heard && live.is_heard(now)));
+            }
         }
         self.sweep_at = self.pipes.len() * 2;
-    }
-}
-
-impl LivePipe {
-    fn new(head: Head, now: UnixMillis) -> LivePipe {
-        LivePipe { head, is_set: false, listeners: Listeners::Nobody, with_committer: 0, used_at: now }
-    }
-
-    /// Nobody would miss it: what it keeps without a setting, the disk knows.
-    fn is_idle(&self) -> bool {
-        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set
     }
 }
 
@@ -353,7 +354,13 @@ fn stripe_of(pipe: &Pipe) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use super::super::{Config, open};
     use super::*;
+    use crate::clock::Clock;
+    use crate::pipe::Message;
+    use crate::store::{REPEAT_MILLIS, Record, Recovered, Store, WINDOW_MILLIS_MAX};
 
     fn pipe(name: &str) -> Pipe {
         Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
@@ -361,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_million_names_used_once_leave_little_behind() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
         for number in 0..1_000_000 {
             let pipe = pipe(&format!("once_{number}"));
             live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(number / 100));
@@ -372,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_pipe_that_is_heard_is_not_forgotten() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()));
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
         let heard = pipe("heard");
         let first = live.listen(&heard, EarId(0), UnixMillis(0));
         for number in 0..100_000 {
@@ -385,5 +392,105 @@ mod tests {
         assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 1);
         assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0);
         assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0, "one too many changes nothing");
+    }
+
+    struct Hands(AtomicU64);
+
+    impl Clock for Hands {
+        fn now(&self) -> UnixMillis {
+            UnixMillis(self.0.load(Ordering::SeqCst))
+        }
+    }
+
+    fn publish(live: &Live, pipe: &Pipe, text_bytes: usize, now: u64) {
+        let publish = Publish {
+            pipe: pipe.clone(),
+            id: MessageId::new(),
+            id_is_chosen: false,
+            event: "".parse().unwrap(),
+            message: Message::new("x".repeat(text_bytes), usize::MAX).unwrap(),
+            user: None,
+            origin: None,
+            sender_listens: false,
+        };
+        let (committer, _) = std::sync::mpsc::channel();
+        live.publish(vec![publish], Rooms::new(), UnixMillis(now), &committer);
+    }
+
+    fn has_window(live: &Live, pipe: &Pipe) -> bool {
+        live.stripe(stripe_of(pipe)).pipes[pipe].has_window()
+    }
+
+    #[test]
+    fn only_what_is_heard_takes_a_window_and_over_the_cap_whoever_publishes_gives_its_own_up() {
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), 10_000);
+        let [small, large, idle] = ["small", "large", "idle"].map(pipe);
+        publish(&live, &idle, 10, 0);
+        assert!(!has_window(&live, &idle));
+        for pipe in [&small, &large] {
+            live.listen(pipe, EarId(0), UnixMillis(0));
+            assert!(!has_window(&live, pipe), "a pipe nobody publishes to has none");
+        }
+        publish(&live, &small, 100, 0);
+        publish(&live, &large, 8_000, 0);
+        assert_eq!([&small, &large].map(|pipe| has_window(&live, pipe)), [true, false]);
+        publish(&live, &large, 100, 0);
+        assert!(has_window(&live, &large), "there is room again");
+        let all = PageMax { messages: 9, bytes: usize::MAX };
+        for (index, is_there) in [(0, false), (1, true), (2, true)] {
+            let after = Position { index, ..live.head(&large, UnixMillis(0)).position };
+            let recovered = live.recover(&large, after, all, UnixMillis(0));
+            assert_eq!(matches!(recovered, Sought::Found(Recovered::Page(_))), is_there, "behind {index}");
+        }
+        assert!(live.window_bytes.load(Ordering::Relaxed) <= 10_000);
+    }
+
+    #[test]
+    fn what_was_heard_a_moment_ago_is_not_forgotten_and_what_is_forgotten_begins_a_new_epoch() {
+        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+        let (with_window, without, unheard) = (pipe("with_window"), pipe("without"), pipe("unheard"));
+        for pipe in [&with_window, &without] {
+            live.listen(pipe, EarId(0), UnixMillis(0));
+        }
+        publish(&live, &with_window, 10, 0);
+        for pipe in [&with_window, &without] {
+            live.unlisten(pipe, EarId(0), UnixMillis(0));
+        }
+        let now = UnixMillis(WINDOW_MILLIS_MAX - 1);
+        let positions = || [&with_window, &without, &unheard].map(|pipe| live.head(pipe, now).position);
+        let before = positions();
+        for number in 0..IDLE_PIPES_MAX as u64 * 3 {
+            let pipe = pipe(&format!("once_{number}"));
+            live.lock([&pipe].into_iter()).pipe(&pipe, now);
+        }
+        let after = positions();
+        assert_eq!(after[..2], before[..2]);
+        assert_ne!(after[2].epoch, before[2].epoch);
+    }
+
+    #[test]
+    fn windows_of_quiet_pipes_and_old_ids_return_their_memory() {
+        let clock = Arc::new(Hands(AtomicU64::new(0)));
+        let config = Config { directory: None, history_bytes_max_per_pipe: 1, recovery_bytes_max: usize::MAX };
+        let store = open(&config, Vec::new(), Arc::<Hands>::clone(&clock)).unwrap();
+        for number in 0..200 {
+            let pipe = pipe(&format!("quiet_{number}"));
+            store.live.listen(&pipe, EarId(0), UnixMillis(0));
+            publish(&store.live, &pipe, 1_000, 0);
+        }
+        assert!(store.live.window_bytes.load(Ordering::Relaxed) > 400_000);
+        let (pipe, id) = (pipe("chosen"), MessageId::new());
+        let published = Published { position: Position { epoch: 1, index: 1 }, receivers: 0, is_repeat: false };
+        let first = First { pipe: pipe.clone(), id, published, at: UnixMillis(0) };
+        store.live.remember(first, UnixMillis(0));
+        assert!(store.live.first(&pipe, id, UnixMillis(0)).is_some());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        // The committer looks at one stripe a second: more often than there are, as it may see two of these seconds as one.
+        for second in 1..=3 * STRIPES as u64 {
+            clock.0.store(REPEAT_MILLIS + second * 1_000, Ordering::SeqCst);
+            runtime.block_on(store.set_record(TenantId(1), &Record::Revoked("token".into()), None)).unwrap();
+        }
+        assert_eq!(store.live.window_bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(store.live.first(&pipe, id, UnixMillis(0)), None);
     }
 }

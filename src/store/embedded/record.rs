@@ -3,10 +3,11 @@
 
 use uuid::Uuid;
 
-use super::live::Head;
+use super::head::Head;
+use super::repeats::First;
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
-use crate::store::{Record, Shelf, StoreError};
+use crate::store::{Published, Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
 
 const NAMED: u8 = 1;
@@ -163,10 +164,10 @@ fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
 }
 
 /// Head: epoch, index of the newest message, how many messages are kept, how many bytes their records have, up to
-/// which index they have been taken.
+/// which index they have been taken, the highest index that was trimmed.
 pub fn head_record(key: &[u8], head: &Head) -> Vec<u8> {
     let Position { epoch, index } = head.position;
-    let numbers = [epoch, index, head.kept_count, head.kept_bytes, head.taken];
+    let numbers = [epoch, index, head.kept_count, head.kept_bytes, head.taken, head.floor];
     sealed(numbers.iter().flat_map(|number| number.to_be_bytes()).collect(), key, 0)
 }
 
@@ -176,11 +177,39 @@ pub fn head_of(key: &[u8], record: &[u8], retention: Retention) -> Result<Head, 
         record.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()).map(u64::from_be_bytes).collect()
     });
     match numbers.as_deref() {
-        Some(&[epoch, index, kept_count, kept_bytes, taken]) => {
-            Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, retention })
+        Some(&[epoch, index, kept_count, kept_bytes, taken, floor]) => {
+            Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, floor, retention })
         }
         _ => Err(StoreError::Damaged(format!("the head of {:?}", parse_key(key)))),
     }
+}
+
+/// The key of a first publish under a chosen id, besides its time: id, pipe.
+pub fn key_of_first(first: &First) -> Vec<u8> {
+    let mut key = first.id.0.as_bytes().to_vec();
+    key.extend_from_slice(&key_of(&first.pipe));
+    key
+}
+
+/// First publish under a chosen id: epoch, index, receivers.
+pub fn first_record(key: &[u8], first: &First) -> Vec<u8> {
+    let Published { position: Position { epoch, index }, receivers, is_repeat: _ } = first.published;
+    sealed([epoch, index, receivers].iter().flat_map(|number| number.to_be_bytes()).collect(), key, first.at.0)
+}
+
+pub fn first_of(at: UnixMillis, key: &[u8], record: &[u8]) -> Result<First, StoreError> {
+    let parse = |record: &[u8]| {
+        let (id, pipe) = key.split_first_chunk::<16>()?;
+        let (epoch, rest) = record.split_first_chunk::<8>()?;
+        let (index, receivers) = rest.split_first_chunk::<8>()?;
+        let position = Position { epoch: u64::from_be_bytes(*epoch), index: u64::from_be_bytes(*index) };
+        let receivers = u64::from_be_bytes(receivers.try_into().ok()?);
+        let published = Published { position, receivers, is_repeat: false };
+        Some(First { pipe: parse_key(pipe)?, id: MessageId(Uuid::from_bytes(*id)), published, at })
+    };
+    opened(record, key, at.0)
+        .and_then(parse)
+        .ok_or_else(|| StoreError::Damaged(format!("the id {key:02x?} chosen at {}", at.0)))
 }
 
 /// Setting: length, then the time to live in seconds, 0 for none.
@@ -300,12 +329,18 @@ mod tests {
     }
 
     #[test]
-    fn settings_and_heads_come_back() {
+    fn settings_chosen_ids_and_heads_come_back() {
         let retention = Retention { length: 10, ttl_seconds: Some(60) };
         assert_eq!(retention_of(b"k", &retention_record(b"k", retention)), Ok(retention));
         assert!(retention_of(b"other", &retention_record(b"k", retention)).is_err());
         let position = Position { epoch: 1, index: 2 };
-        let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, retention };
+        let published = Published { position, receivers: 9, is_repeat: false };
+        let pipe = Pipe::Log(TenantId(2), UserId::new(8).unwrap());
+        let first = First { pipe, id: MessageId::new(), published, at: UnixMillis(5) };
+        let key = key_of_first(&first);
+        assert_eq!(first_of(first.at, &key, &first_record(&key, &first)), Ok(first.clone()));
+        assert!(first_of(UnixMillis(6), &key, &first_record(&key, &first)).is_err());
+        let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, floor: 2, retention };
         assert_eq!(head_of(b"k", &head_record(b"k", &head), retention), Ok(head));
     }
 }

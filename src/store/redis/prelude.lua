@@ -101,18 +101,35 @@ local function index_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
 
+-- What a window counts of a record: its texts, without head, id and the like.
+local function text_bytes(record)
+  return math.max(0, #record - 47)
+end
+
+local function record_bytes(record)
+  return #record
+end
+
 -- Removes the oldest of a stream while `is_too_much(count, bytes, record)`; answers the bytes left and the highest
 -- index that was removed.
-local function trim(key, bytes, floor, is_too_much)
+local function trim(key, bytes, floor, weigh, is_too_much)
   local count = redis.call('XLEN', key)
   while count > 0 do
     local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
     local record = first[2][2]
     if not is_too_much(count, bytes, record) then break end
     redis.call('XDEL', key, first[1])
-    count, bytes, floor = count - 1, math.max(0, bytes - #record), index_of(first[1])
+    count, bytes, floor = count - 1, math.max(0, bytes - weigh(record)), index_of(first[1])
   end
   return bytes, floor
+end
+
+-- Removes from the history what is too old: it was trimmed, and cannot be deleted any more.
+local function expire(pipe, now)
+  if pipe.ttl == 0 then return end
+  local oldest = now - pipe.ttl * 1000
+  pipe.kept_bytes, pipe.kept_floor = trim(pipe.base .. ':kept', pipe.kept_bytes, pipe.kept_floor, record_bytes,
+    function(_, _, first) return sent_at_of(first) < oldest end)
 end
 
 -- A page of a stream from an index on. What is older than `oldest` is passed over; with `is_strict` the page is nil
@@ -123,7 +140,7 @@ local function page(key, from, messages_max, bytes_max, oldest, is_strict)
     local entries = redis.call('XRANGE', key, start, '+', 'COUNT', 16)
     for _, entry in ipairs(entries) do
       local record = entry[2][2]
-      if #records >= messages_max or (bytes > 0 and bytes + #record > bytes_max) then return records, 1 end
+      if #records > 0 and (#records >= messages_max or bytes + #record > bytes_max) then return records, 1 end
       if sent_at_of(record) >= oldest then
         records[#records + 1], bytes = record, bytes + #record
       elseif is_strict then

@@ -21,9 +21,10 @@ local function keep(pipe, id, record)
   end
   redis.call('XADD', key, id, 'm', record)
   local oldest = pipe.ttl > 0 and now - pipe.ttl * 1000 or nil
-  pipe.kept_bytes, pipe.kept_floor = trim(key, pipe.kept_bytes + #record, pipe.kept_floor, function(count, bytes, first)
-    return count > pipe.length or bytes > history_bytes_max or (oldest and sent_at_of(first) < oldest)
-  end)
+  pipe.kept_bytes, pipe.kept_floor = trim(key, pipe.kept_bytes + #record, pipe.kept_floor, record_bytes,
+    function(count, bytes, first)
+      return count > pipe.length or bytes > history_bytes_max or (oldest and sent_at_of(first) < oldest)
+    end)
 end
 
 local function keep_in_window(pipe, id, record)
@@ -40,8 +41,8 @@ local function keep_in_window(pipe, id, record)
     pipe.window_bytes, pipe.window_floor = 0, pipe.index - 1
   end
   local oldest = now - WINDOW_MILLIS_MAX
-  pipe.window_bytes, pipe.window_floor = trim(key, pipe.window_bytes + #record, pipe.window_floor,
-    function(count, bytes, first)
+  pipe.window_bytes, pipe.window_floor = trim(key, pipe.window_bytes + text_bytes(record), pipe.window_floor,
+    text_bytes, function(count, bytes, first)
       return count > WINDOW_MESSAGES_MAX or bytes > WINDOW_BYTES_MAX or sent_at_of(first) < oldest
     end)
   redis.call('PEXPIRE', key, whole(WINDOW_MILLIS_MAX + 1000))

@@ -2,17 +2,23 @@
 //! ears it announces to and a clock that stands still.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-#[path = "world/clock.rs"]
+#[path = "../world/clock.rs"]
 mod clock;
+#[path = "../world/redis.rs"]
+mod redis;
+mod listings;
+mod random;
+mod recovery;
+mod repeats;
+mod windows;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clock::StillClock;
-use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Retention};
-use cometql::store::embedded;
-use cometql::store::{Ear, EarId, News, PageMax, Publish, Record, Shelf, Since, Store, StoreError};
+use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position, Retention};
+use cometql::store::{self, Ear, EarId, News, PageMax, Publish, Published, Recovered, Since, Store, StoreError};
 use cometql::user::{TenantId, UserId};
 
 const EAR_BYTES_MAX: usize = 64 * 1024;
@@ -26,17 +32,36 @@ struct World {
     clock: Arc<StillClock>,
     /// Where the store keeps things, if anywhere.
     directory: Option<tempfile::TempDir>,
+    /// Where the store is, if it is in one.
+    _redis: Option<redis::Redis>,
 }
 
 fn world(directory: Option<tempfile::TempDir>) -> World {
-    let ears: Vec<Arc<Ear>> = (0..2).map(|_| Ear::new(EAR_BYTES_MAX, Box::new(|| {}))).collect();
-    let clock = Arc::new(StillClock::at(1_700_000_000_000));
-    let config = embedded::Config {
+    let (ears, clock) = ears_and_clock();
+    let config = store::embedded::Config {
         directory: directory.as_ref().map(|directory| directory.path().to_owned()),
         history_bytes_max_per_pipe: 1024 * 1024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
     };
-    let store = embedded::open(&config, ears.clone(), clock.clone()).unwrap();
-    World { store, ears, clock, directory }
+    let store = store::embedded::open(&config, ears.clone(), clock.clone()).unwrap();
+    World { store, ears, clock, directory, _redis: None }
+}
+
+async fn world_in_redis() -> World {
+    let (ears, clock) = ears_and_clock();
+    let redis = redis::Redis::start();
+    let config = store::redis::Config {
+        address: store::redis::Address::parse(&redis.url()).unwrap(),
+        wait_millis_max: 30_000,
+        history_bytes_max_per_pipe: 1024 * 1024,
+    };
+    let store = store::redis::open(&config, ears.clone(), clock.clone()).await.unwrap();
+    World { store, ears, clock, directory: None, _redis: Some(redis) }
+}
+
+fn ears_and_clock() -> (Vec<Arc<Ear>>, Arc<StillClock>) {
+    let ears = (0..2).map(|_| Ear::new(EAR_BYTES_MAX, Box::new(|| {}))).collect();
+    (ears, Arc::new(StillClock::at(1_700_000_000_000)))
 }
 
 impl World {
@@ -47,7 +72,7 @@ impl World {
         world(self.directory)
     }
 
-    async fn publish(&self, pipe: &Pipe, text: &str) -> cometql::store::Published {
+    async fn publish(&self, pipe: &Pipe, text: &str) -> Published {
         self.store.publish(vec![publish(pipe, text)]).await.unwrap()[0]
     }
 
@@ -59,6 +84,35 @@ impl World {
     async fn history(&self, pipe: &Pipe, since: Since) -> Vec<String> {
         let page = self.store.history(pipe, since, ALL).await.unwrap();
         page.messages.iter().map(|delivery| delivery.message.as_str().to_owned()).collect()
+    }
+
+    /// What can be had behind a position, page by page; `None` when some of it is gone.
+    async fn recovered(&self, pipe: &Pipe, after: Position, max: PageMax) -> Option<Vec<String>> {
+        let (mut after, mut texts) = (after, Vec::new());
+        loop {
+            let page = match self.store.recover(pipe, after, max).await.unwrap() {
+                Recovered::Page(page) => page,
+                Recovered::Lost(_) => return None,
+            };
+            assert!(!page.more || !page.messages.is_empty(), "a page is never empty while there is more");
+            assert!(page.messages.iter().all(|delivery| delivery.position.epoch == after.epoch));
+            texts.extend(page.messages.iter().map(|delivery| delivery.message.as_str().to_owned()));
+            assert!(page.messages.last().is_none_or(|last| last.position.index <= page.up_to.index));
+            after = page.up_to;
+            if !page.more {
+                return Some(texts);
+            }
+        }
+    }
+
+    /// The same for each index of an epoch from 0 on, as how many messages.
+    async fn counts(&self, pipe: &Pipe, newest: Position) -> Vec<Option<usize>> {
+        let mut counts = Vec::new();
+        for index in 0..=newest.index {
+            let texts = self.recovered(pipe, Position { index, ..newest }, ALL).await;
+            counts.push(texts.map(|texts| texts.len()));
+        }
+        counts
     }
 
     async fn keep(&self, pipe: &Pipe, length: i64) {
@@ -74,6 +128,13 @@ fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
         println!("over the store: {kind}");
         runtime.block_on(async { tokio::time::timeout(DEADLINE, promise(world(directory))).await }).unwrap();
     }
+    println!("over the store: Redis");
+    let in_redis = async {
+        let world = world_in_redis().await;
+        // Lives on until the promise has been kept.
+        promise(world).await;
+    };
+    runtime.block_on(async { tokio::time::timeout(DEADLINE, in_redis).await }).unwrap();
 }
 
 fn name(text: &str) -> PipeName {
@@ -276,94 +337,6 @@ fn a_log_keeps_a_week_and_remembers_what_was_taken() {
 }
 
 #[test]
-fn logs_that_keep_or_are_heard_are_listed_by_user_in_pages_and_of_one_tenant() {
-    over_every_store(|world| async move {
-        let user = |number| UserId::new(number).unwrap();
-        let log = |tenant, number| Pipe::Log(TenantId(tenant), user(number));
-        for number in [300, 2, 70_000] {
-            world.publish(&log(1, number), "kept").await;
-        }
-        for number in [2, 5] {
-            world.store.listen(&log(1, number), EarId(0)).await.unwrap();
-        }
-        world.publish(&log(2, 3), "theirs").await;
-        world.publish(&pipe("named"), "not a log").await;
-        let logs = |after: Option<u64>, count_max| {
-            let store = Arc::clone(&world.store);
-            async move {
-                let logs = store.logs(TenantId(1), after.map(user), count_max).await.unwrap();
-                logs.into_iter().map(UserId::number).collect::<Vec<u32>>()
-            }
-        };
-        assert_eq!(logs(None, 9).await, [2, 5, 300, 70_000]);
-        assert_eq!(logs(None, 3).await, [2, 5, 300]);
-        assert_eq!(logs(Some(5), 1).await, [300]);
-        assert_eq!(logs(Some(300), 9).await, [70_000]);
-        world.store.erase(&log(1, 300), &[1]).await.unwrap();
-        world.store.unlisten(&log(1, 5), EarId(0)).await.unwrap();
-        assert_eq!(logs(None, 9).await, [2, 70_000]);
-        // What is kept and was taken is still there for a device that comes back.
-        world.store.take(&log(1, 2), 1).await.unwrap();
-        assert_eq!(logs(None, 1).await, [2]);
-        assert_eq!(world.store.logs(TenantId(3), None, 9).await.unwrap(), []);
-    });
-}
-
-#[test]
-fn records_are_kept_by_tenant_and_listed_in_order() {
-    over_every_store(|world| async move {
-        let (tenant, user) = (TenantId(1), |number| UserId::new(number).unwrap());
-        let set = |record, value: Option<&str>| {
-            let (store, value) = (Arc::clone(&world.store), value.map(str::to_owned));
-            async move { store.set_record(tenant, &record, value).await.unwrap() }
-        };
-        assert!(!set(Record::Key(user(300)), Some("hash")).await);
-        assert!(set(Record::Key(user(300)), Some("newer")).await);
-        assert!(!set(Record::Key(user(2)), Some("two")).await);
-        assert!(!set(Record::Data(user(2)), Some("{\"n\":1}")).await);
-        assert!(!set(Record::Revoked("a.b.c".into()), Some("17")).await);
-        assert!(!set(Record::Seen(user(2)), None).await);
-        let keys = world.store.records(tenant, Shelf::Keys, None, 9).await.unwrap();
-        assert_eq!(keys, [(Record::Key(user(2)), "two".to_owned()), (Record::Key(user(300)), "newer".to_owned())]);
-        let behind = world.store.records(tenant, Shelf::Keys, Some(&Record::Key(user(2))), 9).await.unwrap();
-        assert_eq!(behind, keys[1..]);
-        assert_eq!(world.store.records(tenant, Shelf::Keys, None, 1).await.unwrap(), keys[..1]);
-        assert_eq!(world.store.records(TenantId(2), Shelf::Keys, None, 9).await.unwrap(), []);
-        assert_eq!(world.store.record(tenant, &Record::Data(user(2))).await.unwrap().as_deref(), Some("{\"n\":1}"));
-        assert!(set(Record::Key(user(2)), None).await);
-        assert_eq!(world.store.record(tenant, &Record::Key(user(2))).await.unwrap(), None);
-    });
-}
-
-#[test]
-fn listings_are_by_name_in_pages_and_of_one_tenant() {
-    over_every_store(|world| async move {
-        for text in ["bbb", "aaa", "ccc"] {
-            let pipe = pipe(text);
-            world.keep(&pipe, 5).await;
-            world.publish(&pipe, "kept").await;
-            world.store.listen(&pipe, EarId(0)).await.unwrap();
-        }
-        let stranger = Pipe::Named(TenantId(2), name("aab"));
-        world.keep(&stranger, 5).await;
-        world.publish(&stranger, "theirs").await;
-        world.store.listen(&stranger, EarId(0)).await.unwrap();
-        world.store.listen(&Pipe::Log(TenantId(1), UserId::new(1).unwrap()), EarId(0)).await.unwrap();
-
-        let tenant = TenantId(1);
-        let (first, rest) = (name("aaa"), [name("bbb"), name("ccc")]);
-        assert_eq!(world.store.kept(tenant, None, 1).await.unwrap(), std::slice::from_ref(&first));
-        assert_eq!(world.store.kept(tenant, Some(&first), 9).await.unwrap(), rest);
-        assert_eq!(world.store.listened(tenant, None, 1).await.unwrap(), [(first.clone(), 1)]);
-        let listened = world.store.listened(tenant, Some(&first), 9).await.unwrap();
-        assert_eq!(listened.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), rest);
-        let retentions = world.store.retentions(tenant, Some(&first), 9).await.unwrap();
-        assert_eq!(retentions, rest.map(|name| (name, Retention::of_length(5))));
-        assert_eq!(world.history(&pipe("aaa"), Since::Beginning).await, ["kept"]);
-    });
-}
-
-#[test]
 fn a_trusted_pipe_is_kept_for_two_minutes_without_a_setting() {
     over_every_store(|world| async move {
         let pipe = pipe("trust_me");
@@ -459,8 +432,9 @@ fn what_is_kept_is_there_when_the_store_is_opened_again() {
 fn a_data_directory_belongs_to_one_node() {
     let world = world(Some(tempfile::tempdir().unwrap()));
     let directory = world.directory.as_ref().map(|directory| directory.path().to_owned());
-    let config = embedded::Config { directory, history_bytes_max_per_pipe: 1 };
-    let Err(StoreError::Unavailable(reason)) = embedded::open(&config, Vec::new(), world.clock) else {
+    let config =
+        store::embedded::Config { directory, history_bytes_max_per_pipe: 1, recovery_bytes_max: 64 * 1_024 * 1_024 };
+    let Err(StoreError::Unavailable(reason)) = store::embedded::open(&config, Vec::new(), world.clock) else {
         panic!("a second store was opened");
     };
     assert!(reason.contains("another node is using it"), "{reason}");

@@ -1,0 +1,59 @@
+//! Where a pipe stands: the newest position, what is kept behind it, and what trimming has taken away.
+
+use crate::pipe::{Pipe, Position, Retention};
+
+/// Where a pipe stands and what it keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Head {
+    /// Of the newest message.
+    pub position: Position,
+    pub kept_count: u64,
+    pub kept_bytes: u64,
+    /// Up to this index the messages of a user's log have been taken.
+    pub taken: u64,
+    /// The highest index that was not kept, or was trimmed. What is missing behind it was deleted.
+    pub floor: u64,
+    pub retention: Retention,
+}
+
+impl Head {
+    /// A pipe nobody has published to, in an epoch of its own.
+    pub fn new(pipe: &Pipe) -> Head {
+        Head {
+            position: Position { epoch: new_epoch(), index: 0 },
+            kept_count: 0,
+            kept_bytes: 0,
+            taken: 0,
+            floor: 0,
+            retention: Retention::default_of(pipe),
+        }
+    }
+
+    /// A pipe whose record is lost, but not its history: a new epoch that goes on counting behind it.
+    pub fn behind(pipe: &Pipe, newest: u64, kept_count: u64, kept_bytes: u64) -> Head {
+        let head = Head::new(pipe);
+        let position = Position { index: newest, ..head.position };
+        Head { position, floor: newest, kept_count, kept_bytes, ..head }
+    }
+
+    /// One message of so many bytes is no longer kept.
+    pub fn forget(&mut self, bytes: u64) {
+        self.kept_count = self.kept_count.saturating_sub(1);
+        self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
+    }
+
+    /// The message with this index was not kept, or is no longer, and nobody asked for that.
+    pub fn trim(&mut self, index: u64) {
+        self.floor = self.floor.max(index);
+    }
+}
+
+/// Random, and within what a JavaScript number holds exactly.
+fn new_epoch() -> u64 {
+    // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
+    getrandom::u64().unwrap_or_else(|_| {
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |since| u64::from(since.subsec_nanos()) ^ (since.as_secs() << 20))
+    }) >> 11
+}
