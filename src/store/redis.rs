@@ -363,7 +363,9 @@ impl Store for Redis {
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
         let mut call = self.commands.scripts().set_record.on(&[keys::shelf(tenant, record.shelf())]);
         call.arg(keys::record_name(record));
-        call.arg(value);
+        if let Some(value) = value {
+            call.arg(value);
+        }
         self.commands.ask(&call, Again::No).await?.truth()
     }
 

@@ -32,8 +32,6 @@ struct World {
     clock: Arc<StillClock>,
     /// Where the store keeps things, if anywhere.
     directory: Option<tempfile::TempDir>,
-    /// Where the store is, if it is in one.
-    _redis: Option<redis::Redis>,
 }
 
 fn world(directory: Option<tempfile::TempDir>) -> World {
@@ -44,19 +42,18 @@ fn world(directory: Option<tempfile::TempDir>) -> World {
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = store::embedded::open(&config, ears.clone(), clock.clone()).unwrap();
-    World { store, ears, clock, directory, _redis: None }
+    World { store, ears, clock, directory }
 }
 
-async fn world_in_redis() -> World {
+async fn world_in(redis: &redis::Redis) -> World {
     let (ears, clock) = ears_and_clock();
-    let redis = redis::Redis::start();
     let config = store::redis::Config {
         address: store::redis::Address::parse(&redis.url()).unwrap(),
         wait_millis_max: 30_000,
         history_bytes_max_per_pipe: 1024 * 1024,
     };
     let store = store::redis::open(&config, ears.clone(), clock.clone()).await.unwrap();
-    World { store, ears, clock, directory: None, _redis: Some(redis) }
+    World { store, ears, clock, directory: None }
 }
 
 fn ears_and_clock() -> (Vec<Arc<Ear>>, Arc<StillClock>) {
@@ -129,11 +126,9 @@ fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
         runtime.block_on(async { tokio::time::timeout(DEADLINE, promise(world(directory))).await }).unwrap();
     }
     println!("over the store: Redis");
-    let in_redis = async {
-        let world = world_in_redis().await;
-        // Lives on until the promise has been kept.
-        promise(world).await;
-    };
+    // Not in the world, of which a promise may let go a part at once.
+    let redis = redis::Redis::start();
+    let in_redis = async { promise(world_in(&redis).await).await };
     runtime.block_on(async { tokio::time::timeout(DEADLINE, in_redis).await }).unwrap();
 }
 

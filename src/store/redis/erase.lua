@@ -3,7 +3,8 @@
 local pipe = find(KEYS[1])
 if not pipe then return 0 end
 
-expire(pipe, tonumber(ARGV[1]))
+local listeners = listeners_of(pipe.base)
+expire(pipe, listeners, tonumber(ARGV[1]))
 
 local function remove(stream, bytes, weigh, index)
   local key, id = pipe.base .. stream, index .. '-0'
@@ -20,7 +21,6 @@ for at = 2, #ARGV do
   pipe.window_bytes = remove(':window', pipe.window_bytes, text_bytes, ARGV[at])
   erased = erased + was_kept
 end
-local listeners = listeners_of(pipe.base)
 write(pipe)
 list(pipe.base, listeners)
 settle(pipe, listeners)

@@ -59,7 +59,7 @@ end
 
 -- Whether the recovery window goes on: somebody listens or has until a minute ago.
 local function is_heard(pipe, listeners, now)
-  return listeners > 0 or (pipe.heard_at > 0 and now - pipe.heard_at <= WINDOW_MILLIS_MAX)
+  return listeners > 0 or (pipe.heard_at > 0 and now - pipe.heard_at < WINDOW_MILLIS_MAX)
 end
 
 local function mark(key, is_in, score, member)
@@ -124,8 +124,20 @@ local function trim(key, bytes, floor, weigh, is_too_much)
   return bytes, floor
 end
 
--- Removes from the history what is too old: it was trimmed, and cannot be deleted any more.
-local function expire(pipe, now)
+local function begin_window(pipe, floor)
+  redis.call('DEL', pipe.base .. ':window')
+  pipe.window_floor, pipe.window_bytes = floor, 0
+end
+
+-- Removes what is too old: it was trimmed, and cannot be deleted any more.
+local function expire(pipe, listeners, now)
+  if is_heard(pipe, listeners, now) then
+    local oldest = now - WINDOW_MILLIS_MAX
+    pipe.window_bytes, pipe.window_floor = trim(pipe.base .. ':window', pipe.window_bytes, pipe.window_floor, text_bytes,
+      function(_, _, first) return sent_at_of(first) < oldest end)
+  else
+    begin_window(pipe, pipe.index)
+  end
   if pipe.ttl == 0 then return end
   local oldest = now - pipe.ttl * 1000
   pipe.kept_bytes, pipe.kept_floor = trim(pipe.base .. ':kept', pipe.kept_bytes, pipe.kept_floor, record_bytes,

@@ -30,8 +30,8 @@ end
 local function keep_in_window(pipe, id, record)
   local key = pipe.base .. ':window'
   if not pipe.is_heard then
-    if pipe.window_bytes > 0 then redis.call('DEL', key) end
-    pipe.window_bytes, pipe.window_floor = 0, pipe.index
+    if pipe.window_bytes > 0 then begin_window(pipe, pipe.index) end
+    pipe.window_floor = pipe.index
     return
   end
   if pipe.listeners > 0 then pipe.heard_at = now end

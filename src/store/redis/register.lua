@@ -8,8 +8,7 @@ local key = base .. ':listeners'
 local before = listeners_of(base)
 if not is_heard(pipe, before, now) then
   -- The window begins here.
-  if pipe.window_bytes > 0 then redis.call('DEL', base .. ':window') end
-  pipe.window_floor, pipe.window_bytes = pipe.index, 0
+  begin_window(pipe, pipe.index)
 end
 -- A count that was overtaken on its way says nothing any more.
 local known = redis.call('HGET', key, node)

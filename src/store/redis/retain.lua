@@ -7,7 +7,8 @@ local tenant, kind, name = string.match(base, '^cometql:{(%d+):(%a):(.*)}$')
 local pipe = find(base)
 if not pipe and not length then return 0 end
 pipe = pipe or find_or_begin(base, ARGV[4], ARGV[5], ARGV[6])
-expire(pipe, tonumber(ARGV[1]))
+local listeners = listeners_of(base)
+expire(pipe, listeners, tonumber(ARGV[1]))
 local was_set = pipe.is_set and 1 or 0
 local key = base .. ':kept'
 
@@ -34,7 +35,6 @@ else
   redis.call('HDEL', base, 'length', 'ttl')
 end
 if kind == 'n' then mark('cometql:{' .. tenant .. '}:settings', pipe.is_set, 0, name) end
-local listeners = listeners_of(base)
 list(base, listeners)
 settle(pipe, listeners)
 return was_set
