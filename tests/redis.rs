@@ -13,6 +13,7 @@ mod server;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use browser::Browser;
 use clock::StillClock;
 use cometql::pipe::{Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::redis::{Address, Config, Redis, open};
@@ -351,32 +352,24 @@ fn a_redis_that_hangs_is_noticed_in_time_and_is_used_again() {
 #[test]
 fn a_redis_without_memory_refuses_whole_batches_and_says_why() {
     told(async {
-        let server = Server::with(&["--save", "", "--maxmemory", "6mb", "--maxmemory-policy", "noeviction"]);
+        let server = Server::start();
         let node = Node::on(&server, LONG_MILLIS).await;
-        let (kept, live) = (pipe("kept"), pipe("live"));
-        node.store.set_retention(&kept, Retention::of_length(1_000)).await.unwrap();
-        for number in 0..6 {
-            node.store.set_retention(&pipe(&format!("full_{number}")), Retention::of_length(1_000)).await.unwrap();
+        let (kept, full, live) = (pipe("kept"), pipe("full"), pipe("live"));
+        for pipe in [&kept, &full] {
+            node.store.set_retention(pipe, Retention::of_length(10)).await.unwrap();
         }
-        let text = "x".repeat(200 * 1024);
-        let mut refused = None;
-        for number in 0..60 {
-            let batch = vec![publish(&pipe(&format!("full_{}", number % 6)), &text)];
-            if let Err(error) = node.store.publish(batch).await {
-                refused = Some(reason(error));
-                break;
-            }
-        }
-        let why = refused.expect("six pipes of a megabyte do not fit");
+        node.publish(&full, "there").await.unwrap();
+        // Less than it holds already.
+        server.ask(&["CONFIG", "SET", "maxmemory", "1mb"]);
+        let why = reason(node.store.publish(vec![publish(&live, "x"), publish(&kept, "x")]).await.unwrap_err());
         assert!(why.contains("out of memory: raise its maxmemory"), "{why}");
-        let batch = vec![publish(&live, "small"), publish(&kept, "small")];
-        assert!(node.store.publish(batch).await.is_err());
-        assert_eq!(node.history(&kept).await, [""; 0]);
-        // Who comes, leaves or deletes is not refused.
+        // Who comes, reads, leaves or deletes is not refused.
         assert_eq!(node.listen(&live).await.index, 0, "nothing of the batch was numbered");
-        for number in 0..6 {
-            node.store.remove_retention(&pipe(&format!("full_{number}"))).await.unwrap();
-        }
+        assert_eq!(node.history(&kept).await, [""; 0]);
+        assert_eq!(node.history(&full).await, ["there"]);
+        assert!(node.store.remove_retention(&full).await.unwrap());
+        assert_eq!(node.store.unlisten(&live, EarId(0)).await.unwrap(), 0);
+        server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
         assert_eq!(node.publish(&kept, "small").await.unwrap().position.index, 1);
     });
 }
@@ -464,9 +457,50 @@ fn a_redis_that_is_not_there_or_wants_a_password_is_named_at_the_start() {
 }
 
 fn config(wait_millis_max: u64, server: &Server) -> Config {
-    Config {
-        address: Address::parse(&server.url()).unwrap(),
-        wait_millis_max,
-        history_bytes_max_per_pipe: 1024 * 1024,
+    Config { address: Address::parse(&server.url()).unwrap(), wait_millis_max, history_bytes_max_per_pipe: 1024 * 1024 }
+}
+
+#[test]
+fn two_nodes_on_one_redis_publish_by_mysql_on_one_and_hear_on_the_other() {
+    let server = Server::start();
+    let url = server.url();
+    let flags = ["--log", "warn", "--memory", "--password", "secret", "--store", &url];
+    let [one, other] = [(), ()].map(|()| node::Home::new(&flags).start());
+    assert!(one.first_lines[3].contains("in Redis at "), "{:?}", one.first_lines);
+    let mut browsers = [&one, &other].map(|node| Browser::subscriber(node.browsers, &["web_chat"]));
+    let insert = |node: &node::Node, text: &str| {
+        let statement = format!("INSERT INTO pipes_messages (name, event, message) VALUES ('web_chat', 'e', '{text}')");
+        mysql(node, &statement)
+    };
+    for (node, text) in [(&one, "from one"), (&other, "from the other")] {
+        insert(node, text);
+        for browser in &mut browsers {
+            assert!(browser.frame().json().to_string().contains(text));
+        }
     }
+    for node in [&one, &other] {
+        let count = mysql(node, "SELECT users FROM pipes WHERE name = 'web_chat'");
+        assert_eq!(count.trim(), "2");
+    }
+    // A browser's own message does not come back to it, wherever another connection has the same place in its node.
+    let [mut first, mut second] = browsers;
+    first.send_text("web_pipe2\n@web_chat\ne\n*\n\"from a browser\"");
+    assert!(second.frame().json().to_string().contains("from a browser"));
+    assert_eq!(first.frame().json()["event"], "answer", "the report of its own message");
+    insert(&one, "the next");
+    let next = first.frame().json().to_string();
+    assert!(next.contains("the next"), "{next}");
+    assert!(second.frame().json().to_string().contains("the next"));
+}
+
+/// What the stock client prints for a statement.
+fn mysql(node: &node::Node, statement: &str) -> String {
+    let output = std::process::Command::new("mysql")
+        .args(["--protocol=tcp", "-h", "127.0.0.1", "-u", "root", "-psecret", "-N", "--skip-ssl", "-P"])
+        .arg(node.sql.port().to_string())
+        .args(["-e", statement])
+        .output()
+        .expect("tests/run installs it");
+    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -98,10 +98,15 @@ impl Registry {
         }
     }
 
-    pub async fn renew_lease(self: &Arc<Registry>) -> Result<(), StoreError> {
+    /// The call that says so once.
+    pub fn lease(&self) -> redis::Cmd {
         let mut call = self.commands.scripts().lease.on::<&str>(&[]);
         call.arg(&self.node).arg(LEASE_MILLIS);
-        let mut answer = self.commands.ask(&call, Again::Yes).await?;
+        call
+    }
+
+    pub async fn renew_lease(self: &Arc<Registry>) -> Result<(), StoreError> {
+        let mut answer = self.commands.ask(&self.lease(), Again::Yes).await?;
         if !answer.truth()? {
             // Others may have taken back what this node has said.
             self.listened.tell_all();

@@ -8,6 +8,7 @@ use redis::{RedisError, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::answer::Answer;
 use super::commands::{Line, explained, teach};
 use super::connection::{Address, Connection};
 use super::registry::Registry;
@@ -43,12 +44,18 @@ impl Upkeep {
         Ok(connection)
     }
 
-    /// Before anything is numbered: pipes that have gone back begin a new epoch.
+    /// Before anything is numbered: pipes that have gone back begin a new epoch. Before anybody is counted: this node
+    /// is there.
     async fn prepare(&self, commands: &mut MultiplexedConnection) -> Result<(), RedisError> {
         teach(self.registry.commands.scripts(), commands).await?;
         let heard = self.registry.listened.newest();
         for call in self.registry.renewals(&heard) {
             commands.send_packed_command(&call).await?.extract_error()?;
+        }
+        let leased = commands.send_packed_command(&self.registry.lease()).await?.extract_error()?;
+        if !Answer::new(leased).truth().unwrap_or(false) {
+            // It has forgotten this node, and who listens here.
+            self.registry.listened.tell_all();
         }
         Ok(())
     }
