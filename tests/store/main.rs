@@ -1,6 +1,6 @@
 //! What every store promises. Each test runs over each store; a store is made by its factory, together with the
 //! ears it announces to and a clock that stands still.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../world/clock.rs"]
 mod clock;

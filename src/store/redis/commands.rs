@@ -44,8 +44,8 @@ pub struct Commands {
 /// What came of sending a command once.
 enum Sent {
     Answered(Value),
-    /// The connection of this number was broken already.
-    NotSent(u64),
+    /// It was not: the connection of this number was broken already.
+    Not(u64),
     /// The connection of this number broke before the answer.
     Lost(u64),
     Refused(RedisError),
@@ -79,7 +79,7 @@ impl Commands {
         loop {
             match self.send(command, lost, is_sent).await? {
                 Sent::Answered(value) => return Ok(value),
-                Sent::NotSent(number) => {
+                Sent::Not(number) => {
                     is_sent.store(false, Ordering::Relaxed);
                     lost = Some(number);
                 }
@@ -102,7 +102,7 @@ impl Commands {
         let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
         drop(turn);
         let answer = match first {
-            Poll::Ready(Err(_)) => return Ok(Sent::NotSent(number)),
+            Poll::Ready(Err(_)) => return Ok(Sent::Not(number)),
             Poll::Ready(answer) => answer,
             Poll::Pending => answer.await,
         };

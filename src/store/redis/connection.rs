@@ -17,9 +17,6 @@ use tokio_rustls::TlsConnector;
 
 use super::gate::Gate;
 
-/// Commands that wait for the socket; more wait for these.
-const PIPELINE_MAX: usize = 1_024;
-
 /// Where Redis is, and as whom to log in.
 #[derive(Clone)]
 pub struct Address {
@@ -30,8 +27,8 @@ pub struct Address {
 impl Address {
     /// Of a URL: `redis://[user:password@]host:port/db`, `rediss://…` or `redis+unix:///path`.
     pub fn parse(url: &str) -> Result<Address, String> {
-        let info = url.into_connection_info().map_err(|error| format!("this is no address of a Redis: {error}"))?;
-        let tls = match info.addr() {
+        let mut info = url.into_connection_info().map_err(|error| format!("this is no address of a Redis: {error}"))?;
+        let tls = match &info.addr {
             ConnectionAddr::TcpTls { insecure: true, .. } => {
                 return Err("a Redis behind TLS is asked who it is; `#insecure` is not for us".into());
             }
@@ -41,13 +38,12 @@ impl Address {
             }
             _ => None,
         };
-        let settings = info.redis_settings().clone();
-        let settings = settings.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
-        Ok(Address { info: info.set_redis_settings(settings), tls })
+        info.redis.protocol = ProtocolVersion::RESP3;
+        Ok(Address { info, tls })
     }
 
     async fn socket(&self) -> io::Result<Box<dyn Socket>> {
-        match self.info.addr() {
+        match &self.info.addr {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
                 let socket = TcpStream::connect((host.as_str(), *port)).await?;
                 socket.set_nodelay(true)?;
@@ -57,7 +53,6 @@ impl Address {
                 })
             }
             ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
-            _ => Err(io::Error::new(io::ErrorKind::Unsupported, "an address of another kind")),
         }
     }
 }
@@ -65,7 +60,7 @@ impl Address {
 /// Without user and password.
 impl std::fmt::Display for Address {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}/{}", self.info.addr(), self.info.redis_settings().db())
+        write!(out, "{}/{}", self.info.addr, self.info.redis.db)
     }
 }
 
@@ -105,10 +100,7 @@ impl Connection {
     pub async fn open(address: &Address, gate: Option<Arc<Gate>>, wait: Duration) -> Result<Connection, String> {
         let opening = async {
             let socket = address.socket().await.map_err(|error| error.to_string())?;
-            let config = AsyncConnectionConfig::new()
-                .set_response_timeout(None)
-                .set_connection_timeout(None)
-                .set_pipeline_buffer_size(PIPELINE_MAX);
+            let config = AsyncConnectionConfig::new();
             let config = match &gate {
                 Some(gate) => {
                     let gate = Arc::clone(gate);
@@ -117,7 +109,7 @@ impl Connection {
                 None => config,
             };
             let socket = Gated { socket, gate };
-            let login = address.info.redis_settings();
+            let login = &address.info.redis;
             let opened = MultiplexedConnection::new_with_config(login, socket, config).await;
             let (commands, driver) = opened.map_err(|error| error.to_string())?;
             Ok(Connection { commands, driver: tokio::spawn(driver) })
