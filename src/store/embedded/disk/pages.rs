@@ -100,12 +100,12 @@ fn page(
     let key = key.as_slice();
     let mut page = Page { messages: Vec::new(), up_to: position, more: false };
     let (mut bytes, mut is_aged) = (0, false);
-    for entry in history.range((key, low)..=(key, position.index.max(low)))? {
+    if low > position.index {
+        return Ok((page, is_aged));
+    }
+    for entry in history.range((key, low)..=(key, position.index))? {
         let (place, record) = entry?;
         let index = place.value().1;
-        if index > position.index {
-            break;
-        }
         let (delivery, one) = (record::message_of(pipe, key, index, record.value())?, record.value().len());
         if delivery.sent_at < oldest {
             is_aged = true;
@@ -173,6 +173,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_but_not_yet_announced_is_not_read() {
+        let (disk, pipe, head) = filled();
+        let position = Position { index: 2, ..head.position };
+        let announced = Head { position, ..head };
+        for (since, count) in [(Since::Beginning, 2), (Since::Newest(1), 1), (Since::After(2), 0), (Since::After(9), 0)]
+        {
+            let page = disk.history(&pipe, since, ALL, UnixMillis(0), &announced).unwrap();
+            assert_eq!((page.messages.len(), page.up_to, page.more), (count, position, false), "{since:?}");
+        }
+        let Some(Recovered::Page(page)) = disk.recover(&pipe, 1, ALL, UnixMillis(0), position).unwrap() else {
+            panic!("something is lost");
+        };
+        assert_eq!((page.messages.len(), page.up_to, page.more), (1, position, false));
+    }
+
+    #[test]
     fn the_disk_says_lost_when_it_was_trimmed_since_the_head_was_looked_at() {
         let (disk, pipe, before) = filled();
         let recover = |after| disk.recover(&pipe, after, ALL, UnixMillis(0), before.position).unwrap();
@@ -199,7 +215,7 @@ mod tests {
         disk.write(|tables| {
             let retention = Retention { ttl_seconds: Some(10), ..before.retention };
             let mut head = Head { retention, ..before };
-            assert_eq!(tables.erase(&pipe, &[2], &mut head, UnixMillis(1))?, 1);
+            assert_eq!(tables.erase(&pipe, &[2], &mut head, UnixMillis(10_001))?, 1);
             assert_eq!((head.kept_count, head.floor), (1, 1));
             tables.set_head(&pipe, &head)
         })
