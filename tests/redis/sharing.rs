@@ -31,6 +31,32 @@ fn what_one_node_publishes_the_other_hears_and_listeners_are_counted_over_both()
 }
 
 #[test]
+fn a_full_ear_holds_up_its_own_node_and_loses_nothing() {
+    told(async {
+        let server = Server::start();
+        let (slow, other) = (Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await);
+        let pipe = pipe("slow");
+        slow.listen(&pipe).await;
+        let filling = "x".repeat(64 * 1024);
+        for number in 0..64 {
+            // The ear holds a quarter of it.
+            other.publish(&pipe, &format!("{number} {filling}")).await.unwrap();
+        }
+        let mut waiting = Box::pin(slow.publish(&pipe, "its own"));
+        tokio::select! {
+            _ = &mut waiting => panic!("nobody has emptied the ear"),
+            () = until("$2\r\n65\r\n".to_owned(), async || server.ask(&["HGET", "cometql:{1:n:slow}", "index"])) => {}
+        }
+        assert_eq!(other.publish(&pipe, "last").await.unwrap().position.index, 66);
+        let (heard, own) = tokio::join!(slow.heard_until("last"), waiting);
+        assert_eq!(own.unwrap().position.index, 65);
+        let numbers = heard.iter().map(|text| text.split(' ').next().unwrap().to_owned());
+        let expected = (0..64).map(|number| number.to_string()).chain(["its".to_owned(), "last".to_owned()]);
+        assert!(numbers.eq(expected));
+    });
+}
+
+#[test]
 fn a_node_that_dies_counts_no_more_when_its_lease_is_over() {
     told(async {
         let server = Server::start();

@@ -108,9 +108,8 @@ impl Commands {
         };
         Ok(match answer.and_then(Value::extract_error) {
             Ok(value) => Sent::Answered(value),
-            Err(error) if error.is_io_error() || error.is_connection_dropped() || error.is_timeout() => {
-                Sent::Lost(number)
-            }
+            // A connection that says what is no Redis's is given up, too.
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => Sent::Lost(number),
             Err(error) => Sent::Refused(error),
         })
     }

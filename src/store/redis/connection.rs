@@ -60,7 +60,12 @@ impl Address {
 /// Without user and password.
 impl std::fmt::Display for Address {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{}/{}", self.info.addr, self.info.redis.db)
+        let db = self.info.redis.db;
+        match &self.info.addr {
+            ConnectionAddr::Tcp(host, port) => write!(out, "redis://{host}:{port}/{db}"),
+            ConnectionAddr::TcpTls { host, port, .. } => write!(out, "rediss://{host}:{port}/{db}"),
+            ConnectionAddr::Unix(path) => write!(out, "redis+unix://{}?db={db}", path.display()),
+        }
     }
 }
 
@@ -163,5 +168,34 @@ impl AsyncWrite for Gated {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        let cases = [
+            ("redis://127.0.0.1", "redis://127.0.0.1:6379/0"),
+            ("redis://me:secret@redis.example:6380/3", "redis://redis.example:6380/3"),
+            ("redis+unix:///run/redis.sock?db=2&pass=secret", "redis+unix:///run/redis.sock?db=2"),
+        ];
+        for (url, shown) in cases {
+            let address = Address::parse(url).unwrap();
+            assert_eq!(address.to_string(), shown);
+            assert!(!format!("{address:?}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_and_so_is_tls_that_trusts_anybody() {
+        for url in
+            ["", "http://127.0.0.1", "redis://me:secret@host:port", "rediss://127.0.0.1/#insecure", "localhost:6379"]
+        {
+            let Err(why) = Address::parse(url) else { panic!("{url} is an address") };
+            assert!(!why.contains("secret"), "{why}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 local pipe = find(KEYS[1])
 if not pipe then return 0 end
 
-local listeners = listeners_of(pipe.base)
-expire(pipe, listeners, tonumber(ARGV[1]))
+local listeners, said = listeners_of(pipe.base)
+expire(pipe, said, tonumber(ARGV[1]))
 
 local function remove(stream, bytes, weigh, index)
   local key, id = pipe.base .. stream, index .. '-0'

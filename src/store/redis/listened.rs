@@ -328,3 +328,6 @@ impl Newest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,20 +46,22 @@ local function write(pipe)
     'default_length', whole(pipe.default_length), 'default_ttl', whole(pipe.default_ttl))
 end
 
--- Connections that listen, without those of nodes whose lease is gone.
+-- Connections that listen, without those of nodes whose lease is gone; and with them, as long as nobody has taken back
+-- what such a node has said: somebody behind it has listened a moment ago.
 local function listeners_of(base)
-  local total = 0
+  local total, said = 0, 0
   local fields = redis.call('HGETALL', base .. ':listeners')
   for at = 1, #fields, 2 do
     local count = tonumber(string.match(fields[at + 1], '^%d+')) or 0
+    said = said + count
     if count > 0 and redis.call('EXISTS', 'cometql:lease:' .. fields[at]) == 1 then total = total + count end
   end
-  return total
+  return total, said
 end
 
--- Whether the recovery window goes on: somebody listens or has until a minute ago.
-local function is_heard(pipe, listeners, now)
-  return listeners > 0 or (pipe.heard_at > 0 and now - pipe.heard_at < WINDOW_MILLIS_MAX)
+-- Whether the recovery window goes on: somebody listens, as far as was said, or has until a minute ago.
+local function is_heard(pipe, said, now)
+  return said > 0 or (pipe.heard_at > 0 and now - pipe.heard_at < WINDOW_MILLIS_MAX)
 end
 
 local function mark(key, is_in, score, member)
@@ -130,8 +132,8 @@ local function begin_window(pipe, floor)
 end
 
 -- Removes what is too old: it was trimmed, and cannot be deleted any more.
-local function expire(pipe, listeners, now)
-  if is_heard(pipe, listeners, now) then
+local function expire(pipe, said, now)
+  if is_heard(pipe, said, now) then
     local oldest = now - WINDOW_MILLIS_MAX
     pipe.window_bytes, pipe.window_floor = trim(pipe.base .. ':window', pipe.window_bytes, pipe.window_floor, text_bytes,
       function(_, _, first) return sent_at_of(first) < oldest end)

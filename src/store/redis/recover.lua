@@ -21,7 +21,8 @@ if epoch == pipe.epoch and index == pipe.index then
   records, more = {}, 0
 elseif epoch == pipe.epoch and index < pipe.index then
   records, more = from(':kept', pipe.kept_floor, pipe.ttl > 0 and now - pipe.ttl * 1000 or 0)
-  if not records and is_heard(pipe, listeners_of(pipe.base), now) then
+  local _, said = listeners_of(pipe.base)
+  if not records and is_heard(pipe, said, now) then
     records, more = from(':window', pipe.window_floor, now - WINDOW_MILLIS_MAX)
   end
 end

@@ -5,8 +5,9 @@
 local base, node, count, version, now = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local pipe = find_or_begin(base, ARGV[5], ARGV[6], ARGV[7])
 local key = base .. ':listeners'
-local before = listeners_of(base)
-if not is_heard(pipe, before, now) then
+local before, said = listeners_of(base)
+if pipe.is_new then redis.call('DEL', base .. ':kept', base .. ':window') end
+if not is_heard(pipe, said, now) then
   -- The window begins here.
   begin_window(pipe, pipe.index)
 end

@@ -90,10 +90,13 @@ impl Registry {
 
     /// Says for ever that this node is there, and takes back what nodes have said that are not any more.
     pub async fn keep_lease(self: Arc<Registry>) {
+        let mut is_renewed = true;
         loop {
-            if let Err(error) = self.renew_lease().await {
+            let renewed = self.renew_lease().await;
+            if let (true, Err(error)) = (is_renewed, &renewed) {
                 tracing::warn!("other nodes may not count who listens here: {error}");
             }
+            is_renewed = renewed.is_ok();
             tokio::time::sleep(LEASE_RENEWED).await;
         }
     }

@@ -7,8 +7,8 @@ local tenant, kind, name = string.match(base, '^cometql:{(%d+):(%a):(.*)}$')
 local pipe = find(base)
 if not pipe and not length then return 0 end
 pipe = pipe or find_or_begin(base, ARGV[4], ARGV[5], ARGV[6])
-local listeners = listeners_of(base)
-expire(pipe, listeners, tonumber(ARGV[1]))
+local listeners, said = listeners_of(base)
+expire(pipe, said, tonumber(ARGV[1]))
 local was_set = pipe.is_set and 1 or 0
 local key = base .. ':kept'
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::connection::{Address, Connection};
@@ -34,7 +35,7 @@ impl Subscriber {
     /// Keeps a connection for ever, beginning with the one that is there.
     pub async fn run(self, first: Connection) {
         let mut connection = Some(first);
-        let mut backoff = BACKOFF;
+        let (mut backoff, mut said) = (BACKOFF, String::new());
         let mut was_connected = false;
         loop {
             let opened = match connection.take() {
@@ -43,6 +44,7 @@ impl Subscriber {
             };
             let why = match opened {
                 Ok(mut connection) => {
+                    said.clear();
                     let began = Instant::now();
                     let why = self.serve(&mut connection, was_connected).await;
                     if began.elapsed() > BACKOFF_MAX {
@@ -54,7 +56,10 @@ impl Subscriber {
                 Err(why) => why,
             };
             self.listened.all_unsubscribed();
-            tracing::warn!("Redis at {} announces nothing: {why}; it is tried again", self.address);
+            if said != why {
+                tracing::warn!("Redis at {} announces nothing: {why}; it is tried again", self.address);
+                said = why;
+            }
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
         }
@@ -63,6 +68,8 @@ impl Subscriber {
     /// Serves until the connection breaks; answers why.
     async fn serve(&self, connection: &mut Connection, was_connected: bool) -> String {
         let mut must_tell = was_connected;
+        // Ends with this.
+        let mut telling = JoinSet::new();
         loop {
             let changes = self.listened.changes(CHANGES_MAX);
             let is_done = changes.subscribe.is_empty() && changes.unsubscribe.is_empty();
@@ -77,13 +84,8 @@ impl Subscriber {
                 continue;
             }
             if must_tell {
-                // Everything is heard again. Whatever came in between, the ears look for themselves.
-                self.listened.tell_all();
-                if let Err(why) = self.registry.tell_untold().await {
-                    return why.to_string();
-                }
-                self.listened.lost_all();
                 must_tell = false;
+                telling.spawn(tell_all(Arc::clone(&self.listened), Arc::clone(&self.registry)));
                 tracing::info!("Redis at {} announces again", self.address);
             }
             tokio::select! {
@@ -130,6 +132,16 @@ impl Subscriber {
             }
         }
     }
+}
+
+/// Everything is heard again: Redis is told who listens, and whatever came in between, the ears look for themselves.
+async fn tell_all(listened: Arc<Listened>, registry: Arc<Registry>) {
+    listened.tell_all();
+    while let Err(error) = registry.tell_untold().await {
+        tracing::debug!("who listens here is told once more: {error}");
+        tokio::time::sleep(BACKOFF).await;
+    }
+    listened.lost_all();
 }
 
 /// Puts announcements into the ears, one after the other, as long as there are any. While an ear that must hear is

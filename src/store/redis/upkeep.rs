@@ -29,19 +29,22 @@ pub struct Upkeep {
 impl Upkeep {
     /// Opens the first connection; answers why Redis cannot be used, if it cannot.
     pub async fn first(&self) -> Result<Connection, String> {
-        let connection = self.open().await?;
-        let advice = look_at(&mut connection.commands.clone()).await?;
+        let (connection, advice) = self.open().await?;
         advice.iter().for_each(|advice| tracing::warn!("Redis at {}: {advice}", self.address));
         Ok(connection)
     }
 
-    async fn open(&self) -> Result<Connection, String> {
+    /// A connection that is ready, and what is to be set otherwise in Redis.
+    async fn open(&self) -> Result<(Connection, Vec<String>), String> {
         let connection = Connection::open(&self.address, None, self.wait).await?;
         let mut commands = connection.commands.clone();
-        let preparing = self.prepare(&mut commands);
+        let preparing = async {
+            let advice = look_at(&mut commands).await?;
+            self.prepare(&mut commands).await.map(|()| advice).map_err(|error| explained(&error))
+        };
         let late = |_| format!("it has not answered within {} ms", self.wait.as_millis());
-        timeout(self.wait, preparing).await.map_err(late)?.map_err(|error| explained(&error))?;
-        Ok(connection)
+        let advice = timeout(self.wait, preparing).await.map_err(late)??;
+        Ok((connection, advice))
     }
 
     /// Before anything is numbered: pipes that have gone back begin a new epoch. Before anybody is counted: this node
@@ -63,12 +66,16 @@ impl Upkeep {
     /// Keeps a connection for ever, beginning with the one that is there.
     pub async fn run(self, first: Connection) {
         let mut opened = Ok(first);
-        let mut backoff = BACKOFF;
+        let (mut backoff, mut said) = (BACKOFF, String::new());
         for number in 1.. {
             let why = match opened {
                 Ok(mut connection) => {
                     let began = Instant::now();
                     self.line.send_replace(Line::Open(number, connection.commands.clone()));
+                    if !said.is_empty() {
+                        tracing::info!("Redis at {} answers again", self.address);
+                        said.clear();
+                    }
                     let why = self.watch(&mut connection).await;
                     if began.elapsed() > BACKOFF_MAX {
                         backoff = BACKOFF;
@@ -77,11 +84,14 @@ impl Upkeep {
                 }
                 Err(why) => why,
             };
-            tracing::warn!("Redis at {} does nothing for us: {why}; it is tried again", self.address);
+            if said != why {
+                tracing::warn!("Redis at {} does nothing for us: {why}; it is tried again", self.address);
+                said.clone_from(&why);
+            }
             self.line.send_replace(Line::Broken(why));
             tokio::time::sleep(backoff).await;
             backoff = (backoff * 2).min(BACKOFF_MAX);
-            opened = self.open().await;
+            opened = self.open().await.map(|(connection, _)| connection);
         }
     }
 
