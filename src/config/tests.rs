@@ -402,3 +402,25 @@ fn data_of(settings: &Settings) -> Option<&PathBuf> {
         Store::Redis(config) => panic!("{config:?}"),
     }
 }
+
+#[test]
+fn the_store_is_embedded_or_a_redis_whose_password_is_never_shown() {
+    assert!(matches!(settings(&["--store", "embedded"], &[], None).store, Store::Embedded(_)));
+    let url = "redis://me:hidden@redis.example:6380/3";
+    let file = format!("store = \"{url}\"\nredis_wait_millis_max = 700");
+    for settings in [
+        settings(&[], &[], Some(&file)),
+        settings(&["--redis-wait-millis-max", "700"], &[("COMETQL_STORE", url)], None),
+    ] {
+        let Store::Redis(config) = &settings.store else { panic!("{:?}", settings.store) };
+        assert_eq!(config.address.to_string(), "redis://redis.example:6380/3");
+        assert_eq!(config.wait_millis_max, 700);
+        assert_eq!(config.history_bytes_max_per_pipe, 16 << 20);
+        assert!(!format!("{settings:?}").contains("hidden"));
+    }
+    for wrong in ["redis://me:hidden@host:port/0", "http://hidden", "hidden"] {
+        let error = error(&["--store", wrong], &[], None);
+        assert!(error.contains("--store …") && error.contains("redis://127.0.0.1:6379/0"), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
+}
