@@ -99,3 +99,19 @@ fn a_redis_that_is_not_there_or_wants_a_password_is_named_at_the_start() {
         assert!(why.contains("cannot be used"), "{why}");
     });
 }
+
+#[test]
+fn tls_asks_redis_who_it_is() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let server = Server::with_tls(&made.cert.pem(), &made.signing_key.serialize_pem());
+    let flags = ["--log", "warn", "--memory", "--store", &server.tls_url()];
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let stranger = node::Home::new(&flags);
+    let trusted = stranger.path().join("trusted.pem");
+    std::fs::write(&trusted, other.cert.pem()).unwrap();
+    let stranger = stranger.with_variable("SSL_CERT_FILE", &trusted.display().to_string());
+    let end = stranger.run(&flags);
+    assert!(end.stderr.contains("invalid peer certificate"), "{}", end.stderr);
+    let node = node::Home::new(&flags).with_variable("SSL_CERT_FILE", &server.certificate()).start();
+    assert!(node.first_lines[3].contains("in Redis at rediss://localhost:"), "{:?}", node.first_lines);
+}

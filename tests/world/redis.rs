@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,8 @@ pub struct Redis {
     directory: TempDir,
     flags: Vec<String>,
     process: Option<Child>,
+    /// Where it listens with TLS, if it does.
+    tls_port: Option<u16>,
 }
 
 impl Redis {
@@ -36,9 +39,43 @@ impl Redis {
     pub fn with(flags: &[&str]) -> Redis {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut redis = Redis { directory, flags, process: None };
+        let mut redis = Redis { directory, flags, process: None, tls_port: None };
         redis.start_again();
         redis
+    }
+
+    /// One that listens with TLS on a port of loopback, too.
+    pub fn with_tls(certificate: &str, key: &str) -> Redis {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).expect("it can be written");
+            path.display().to_string()
+        };
+        let (certificate, key) = (write("certificate.pem", certificate), write("key.pem", key));
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
+        let flags = [&["--save", "", "--tls-auth-clients", "no"], &files[..]].concat();
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut redis = Redis { directory, flags, process: None, tls_port: None };
+        // It cannot choose a port itself, and somebody else may take the free one that was found before it does.
+        for _ in 0..10 {
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            redis.tls_port = Some(free.expect("a free port").port());
+            if redis.started().is_ok() {
+                return redis;
+            }
+        }
+        panic!("no free port");
+    }
+
+    /// The address with TLS, for a certificate of `localhost`.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://localhost:{}/0", self.tls_port.expect("it has TLS"))
+    }
+
+    /// The file of its certificate.
+    pub fn certificate(&self) -> String {
+        self.directory.path().join("certificate.pem").display().to_string()
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -52,11 +89,16 @@ impl Redis {
 
     /// Starts it where it was, with what it has on disk.
     pub fn start_again(&mut self) {
+        self.started().unwrap_or_else(|why| panic!("no Redis: {why}"));
+    }
+
+    fn started(&mut self) -> Result<(), String> {
         let mut child = Command::new("redis-server")
-            .args(["--port", "0", "--daemonize", "no", "--unixsocket"])
+            .args(["--port", "0", "--bind", "127.0.0.1", "--daemonize", "no", "--unixsocket"])
             .arg(self.socket())
             .arg("--dir")
             .arg(self.directory.path())
+            .args(self.tls_port.iter().flat_map(|port| ["--tls-port".to_owned(), port.to_string()]))
             .args(&self.flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -71,9 +113,13 @@ impl Redis {
         while !said.contains("Ready to accept connections") && !said.contains("ready to accept connections") {
             said = match lines.recv_timeout(DEADLINE) {
                 Ok(line) => said + &line + "\n",
-                Err(why) => panic!("no Redis ({why}): {said}"),
+                Err(why) => {
+                    self.kill();
+                    return Err(format!("{why}: {said}"));
+                }
             };
         }
+        Ok(())
     }
 
     /// Ends it between two instructions.

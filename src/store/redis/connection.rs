@@ -27,16 +27,23 @@ pub struct Address {
 impl Address {
     /// Of a URL: `redis://[user:password@]host:port/db`, `rediss://…` or `redis+unix:///path`.
     pub fn parse(url: &str) -> Result<Address, String> {
-        let mut info = url.into_connection_info().map_err(|error| format!("this is no address of a Redis: {error}"))?;
+        if url.contains('#') {
+            return Err("a Redis behind TLS is asked who it is, and nothing else stands behind a #".into());
+        }
+        // TLS is ours; the crate would have to be built with a second one.
+        let (plain, has_tls) = match url.strip_prefix("rediss://") {
+            Some(rest) => (format!("redis://{rest}"), true),
+            None => (url.to_owned(), false),
+        };
+        let parsed = plain.as_str().into_connection_info();
+        let mut info = parsed.map_err(|error| format!("this is no address of a Redis: {error}"))?;
         let tls = match &info.addr {
-            ConnectionAddr::TcpTls { insecure: true, .. } => {
-                return Err("a Redis behind TLS is asked who it is; `#insecure` is not for us".into());
-            }
-            ConnectionAddr::TcpTls { host, .. } => {
+            ConnectionAddr::Tcp(host, _) if has_tls => {
                 let name = ServerName::try_from(host.clone());
                 Some((connector()?, name.map_err(|_| format!("{host} is no name that a certificate could have"))?))
             }
-            _ => None,
+            ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) => None,
+            ConnectionAddr::TcpTls { .. } => return Err("TLS begins with rediss://".into()),
         };
         info.redis.protocol = ProtocolVersion::RESP3;
         Ok(Address { info, tls })
@@ -62,8 +69,10 @@ impl std::fmt::Display for Address {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let db = self.info.redis.db;
         match &self.info.addr {
-            ConnectionAddr::Tcp(host, port) => write!(out, "redis://{host}:{port}/{db}"),
-            ConnectionAddr::TcpTls { host, port, .. } => write!(out, "rediss://{host}:{port}/{db}"),
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                let scheme = if self.tls.is_some() { "rediss" } else { "redis" };
+                write!(out, "{scheme}://{host}:{port}/{db}")
+            }
             ConnectionAddr::Unix(path) => write!(out, "redis+unix://{}?db={db}", path.display()),
         }
     }
@@ -180,6 +189,7 @@ mod tests {
         let cases = [
             ("redis://127.0.0.1", "redis://127.0.0.1:6379/0"),
             ("redis://me:secret@redis.example:6380/3", "redis://redis.example:6380/3"),
+            ("rediss://:secret@redis.example/1", "rediss://redis.example:6379/1"),
             ("redis+unix:///run/redis.sock?db=2&pass=secret", "redis+unix:///run/redis.sock?db=2"),
         ];
         for (url, shown) in cases {
