@@ -116,3 +116,81 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
         }
     });
 }
+
+/// What a hub makes of the news of one pipe: each message once and in order, or a panic.
+struct Follower<'n> {
+    node: &'n Node,
+    pipe: Pipe,
+    position: Position,
+    texts: Vec<String>,
+}
+
+impl Follower<'_> {
+    async fn follow_to(&mut self, count: usize) {
+        while self.texts.len() < count {
+            self.node.woken.notified().await;
+            for news in self.node.ear.take() {
+                match news {
+                    News::Delivery(delivery) => self.accept(delivery.position, delivery.message.as_str()),
+                    News::Lost(_) | News::LostAll => self.recover().await,
+                }
+            }
+        }
+    }
+
+    async fn recover(&mut self) {
+        match self.node.store.recover(&self.pipe, self.position, ALL).await.unwrap() {
+            Recovered::Page(page) => {
+                for delivery in &page.messages {
+                    self.accept(delivery.position, delivery.message.as_str());
+                }
+                assert_eq!(self.position, page.up_to);
+            }
+            Recovered::Lost(position) => panic!("behind {:?} something is lost, says {position:?}", self.position),
+        }
+    }
+
+    fn accept(&mut self, position: Position, text: &str) {
+        assert_eq!(position.epoch, self.position.epoch);
+        if position.index > self.position.index {
+            assert_eq!(position.index, self.position.index + 1, "a gap, and nobody has told");
+            self.position = position;
+            self.texts.push(text.to_owned());
+        }
+    }
+}
+
+#[test]
+fn everybody_has_everything_once_and_in_order_however_often_connections_break() {
+    told(async {
+        const EACH: usize = 150;
+        let server = Server::start();
+        let nodes = [Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await];
+        let pipe = pipe("breaking");
+        nodes[0].store.set_retention(&pipe, Retention::of_length(1_000)).await.unwrap();
+        let mut followers = Vec::new();
+        for node in &nodes {
+            let position = node.listen(&pipe).await;
+            followers.push(Follower { node, pipe: pipe.clone(), position, texts: Vec::new() });
+        }
+        let publisher = async |number: usize| {
+            for count in 0..EACH {
+                let chosen = Publish { id_is_chosen: true, ..publish(&pipe, &format!("{number} {count}")) };
+                nodes[number].store.publish(vec![chosen]).await.unwrap();
+                match (number, count % 15) {
+                    (0, 7) => drop(server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"])),
+                    (1, 4) => drop(server.ask(&["CLIENT", "KILL", "TYPE", "normal"])),
+                    (1, 11) => drop(server.ask(&["SCRIPT", "FLUSH"])),
+                    _ => {}
+                }
+            }
+        };
+        let [first, second] = followers.as_mut_slice() else { panic!("two") };
+        tokio::join!(publisher(0), publisher(1), first.follow_to(2 * EACH), second.follow_to(2 * EACH));
+        assert_eq!(followers[0].texts, followers[1].texts);
+        for number in 0..2 {
+            let mine = followers[0].texts.iter().filter(|text| text.starts_with(&format!("{number} "))).cloned();
+            assert!(mine.eq((0..EACH).map(|count| format!("{number} {count}"))), "of {number}");
+        }
+    });
+}
