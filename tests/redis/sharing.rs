@@ -161,14 +161,42 @@ fn two_nodes_on_one_redis_publish_by_mysql_on_one_and_hear_on_the_other() {
     assert!(second.frame().json().to_string().contains("the next"));
 }
 
+#[test]
+fn browsers_stay_while_redis_is_away_and_publishers_are_told() {
+    let mut server = Server::start();
+    let url = server.url();
+    let wait = ["--redis-wait-millis-max", "500"];
+    let flags = [&["--log", "warn", "--memory", "--password", "secret", "--store", &url], &wait[..]].concat();
+    let node = node::Home::new(&flags).start();
+    let mut browser = Browser::subscriber(node.browsers, &["news"]);
+    server.kill();
+    let why = tried_mysql(&node, "INSERT INTO pipes_messages (name, event, message) VALUES ('news', 'e', 'away')");
+    let why = why.unwrap_err();
+    assert!(why.contains("Redis at redis+unix:") && why.contains("may be tried again"), "{why}");
+    server.start_again();
+    let began = Instant::now();
+    while mysql(&node, "SELECT users FROM pipes WHERE name = 'news'").trim() != "1" {
+        assert!(began.elapsed() < DEADLINE, "nobody listens any more");
+    }
+    mysql(&node, "INSERT INTO pipes_messages (name, event, message) VALUES ('news', 'e', 'back')");
+    assert!(browser.frame().json().to_string().contains("back"));
+}
+
 /// What the stock client prints for a statement.
 fn mysql(node: &node::Node, statement: &str) -> String {
+    tried_mysql(node, statement).unwrap()
+}
+
+/// The same, or what it complains of.
+fn tried_mysql(node: &node::Node, statement: &str) -> Result<String, String> {
     let output = std::process::Command::new("mysql")
         .args(["--protocol=tcp", "-h", "127.0.0.1", "-u", "root", "-psecret", "-N", "--skip-ssl", "-P"])
         .arg(node.sql.port().to_string())
         .args(["-e", statement])
         .output()
         .expect("tests/run installs it");
-    assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    Ok(String::from_utf8(output.stdout).unwrap())
 }
