@@ -32,6 +32,8 @@ struct Table {
 struct Entry {
     pipe: Pipe,
     listeners: Listeners,
+    /// The version of its latest count.
+    counted: u64,
     /// Whether Redis tells of the pipe, or will without being asked once more.
     is_subscribed: bool,
     /// Who waits until it does.
@@ -110,15 +112,20 @@ impl Listened {
     pub fn count(&self, base: &str) -> Count {
         let mut table = self.table();
         table.version += 1;
-        let connections = table.pipes.get(base).map_or(0, |entry| entry.listeners.count());
-        Count { connections, version: table.version }
+        let version = table.version;
+        let connections = table.pipes.get_mut(base).map_or(0, |entry| {
+            entry.counted = version;
+            entry.listeners.count()
+        });
+        Count { connections, version }
     }
 
     /// Redis was told a count, and answered where the pipe stands.
     pub fn told(&self, base: &str, count: Count, newest: Newest) {
         let mut table = self.table();
         if let Some(entry) = table.pipes.get_mut(base) {
-            let is_latest = entry.listeners.count() == count.connections;
+            // A later count that never arrives must not pass for told.
+            let is_latest = entry.counted == count.version && entry.listeners.count() == count.connections;
             // Answers overtake each other; a pipe in another epoch stands anew.
             if entry.registered.as_ref().is_none_or(|known| !newest.is_before(known)) {
                 entry.registered = Some(newest);
@@ -290,6 +297,7 @@ impl Entry {
         Entry {
             pipe: pipe.clone(),
             listeners: Listeners::Nobody,
+            counted: 0,
             is_subscribed: false,
             subscribing: Vec::new(),
             registered: None,

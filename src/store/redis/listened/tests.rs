@@ -124,3 +124,19 @@ fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
     listened.unlisten(BASE, EarId(0));
     assert!(listened.untold().is_empty(), "who was never there leaves nothing behind");
 }
+
+#[test]
+fn an_older_count_that_happens_to_be_right_leaves_the_later_one_to_be_told() {
+    let (listened, _ear) = registered(10);
+    listened.listen(BASE, &pipe(), EarId(0));
+    let two = listened.count(BASE);
+    listened.unlisten(BASE, EarId(0));
+    let one = listened.count(BASE);
+    listened.listen(BASE, &pipe(), EarId(0));
+    let two_again = listened.count(BASE);
+    assert!(two.version < one.version && two.connections == two_again.connections);
+    listened.told(BASE, two, newest(1, 10));
+    assert_eq!(listened.untold().len(), 1, "the one between may reach Redis yet");
+    listened.told(BASE, two_again, newest(1, 10));
+    assert!(listened.untold().is_empty());
+}
