@@ -89,9 +89,10 @@ impl Follower {
     pub fn arrive_together(&mut self, deliveries: &[Arc<Delivery>]) -> bool {
         let (Follower::Live(has), Some(last)) = (&self, deliveries.last()) else { return false };
         // The ends alone do not tell: what comes twice can hide what does not come.
-        let is_next = deliveries.iter().zip(has.index + 1..).all(|(delivery, index)| {
-            delivery.position.epoch == has.epoch && delivery.position.index == index
-        });
+        let is_next = deliveries
+            .iter()
+            .zip(has.index + 1..)
+            .all(|(delivery, index)| delivery.position.epoch == has.epoch && delivery.position.index == index);
         if is_next {
             *self = Follower::Live(last.position);
         }
@@ -148,13 +149,11 @@ impl Follower {
         let Follower::Reading(aside) = self else { return Joined::Live(Vec::new()) };
         let aside = std::mem::take(&mut **aside);
         // What arrived in another epoch was announced before this reading ends: reading on tells which one stands.
-        let is_elsewhere = |delivery: &Arc<Delivery>| delivery.position.epoch != up_to.epoch;
-        if aside.has_dropped || aside.arrivals.iter().any(is_elsewhere) && !is_planted(Fault::EpochsJoined) {
+        if aside.has_dropped || aside.arrivals.iter().any(|delivery| delivery.position.epoch != up_to.epoch) {
             return Joined::ReadOn;
         }
-        let is_behind = |delivery: &Arc<Delivery>| {
-            delivery.position.index > up_to.index || is_planted(Fault::DuplicatesKept)
-        };
+        let is_behind =
+            |delivery: &Arc<Delivery>| delivery.position.index > up_to.index || is_planted(Fault::DuplicatesKept);
         let arrivals: Vec<_> = aside.arrivals.into_iter().filter(is_behind).collect();
         *self = Follower::Live(arrivals.last().map_or(up_to, |last| last.position));
         Joined::Live(arrivals)

@@ -72,10 +72,14 @@ impl World {
             };
             self.house.check(done.map_err(|wrong| format!("at the end, browser {number}: {wrong}")));
         }
-        let told: usize = self.browsers.iter().map(|browser| match &browser.kind {
-            Kind::Five(five) => five.gaps,
-            Kind::Four(_) => 0,
-        }).sum();
+        let told: usize = self
+            .browsers
+            .iter()
+            .map(|browser| match &browser.kind {
+                Kind::Five(five) => five.gaps,
+                Kind::Four(_) => 0,
+            })
+            .sum();
         if self.house.plan.is_gentle && (told > 0 || self.house.losses_count > 0) {
             let losses = self.house.losses_count;
             self.house.check(Err(format!("{told} gaps and {losses} losses, and nothing has provoked them")));

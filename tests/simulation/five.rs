@@ -125,17 +125,24 @@ impl Five {
             let last = random.percent(20).then(|| random.below(5));
             wanted.push_back(Wanted { pipe: pipe.clone(), position, last });
         }
-        let pipes: Vec<Value> = wanted.iter().map(|wanted| {
-            let mut json = json!({"pipe": wanted.pipe});
-            if let Some(position) = wanted.position {
-                json["position"] = shown(position);
-            }
-            if let Some(last) = wanted.last {
-                json["last"] = json!(last);
-            }
-            json
-        }).collect();
-        self.command(json!({"do": "subscribe", "pipes": pipes}), Said::Subscribe { wanted, history: Vec::new() }, socket);
+        let pipes: Vec<Value> = wanted
+            .iter()
+            .map(|wanted| {
+                let mut json = json!({"pipe": wanted.pipe});
+                if let Some(position) = wanted.position {
+                    json["position"] = shown(position);
+                }
+                if let Some(last) = wanted.last {
+                    json["last"] = json!(last);
+                }
+                json
+            })
+            .collect();
+        self.command(
+            json!({"do": "subscribe", "pipes": pipes}),
+            Said::Subscribe { wanted, history: Vec::new() },
+            socket,
+        );
     }
 
     pub fn unsubscribe(&mut self, name: &str, socket: &mut Socket) {
@@ -178,7 +185,9 @@ impl Five {
 
     fn welcome(&self, json: &Value) -> Result<(), String> {
         let user = json["user"].as_u64();
-        (user == self.user.map(|user| u64::from(user.number()))).then_some(()).ok_or_else(|| "it is somebody else".into())
+        (user == self.user.map(|user| u64::from(user.number())))
+            .then_some(())
+            .ok_or_else(|| "it is somebody else".into())
     }
 
     fn message(&mut self, json: &Value, truth: &Truth) -> Result<(), String> {

@@ -259,7 +259,9 @@ pub fn what(ask: &Ask) -> String {
         Ask::Recover { pipe, after } => format!("recover {} behind {}", pipe.shown_name(), after.index),
         Ask::Read { pipe, since } => format!("read {} {since:?}", pipe.shown_name()),
         Ask::Take { index, .. } => format!("take {index}"),
-        Ask::Publish(publish) => format!("publish {} {}", publish.pipe.shown_name(), shortened(publish.message.as_str())),
+        Ask::Publish(publish) => {
+            format!("publish {} {}", publish.pipe.shown_name(), shortened(publish.message.as_str()))
+        }
         _ => "something else".into(),
     }
 }

@@ -59,10 +59,13 @@ impl World {
         let queue = &mut self.house.news[shard];
         let portion: Vec<_> = queue.drain(..count.min(queue.len())).collect();
         if !portion.is_empty() {
-            let indexes: Vec<String> = portion.iter().map(|news| match news.delivery() {
-                Some(delivery) => format!("{} {}", delivery.pipe.shown_name(), delivery.position.index),
-                None => "loss".into(),
-            }).collect();
+            let indexes: Vec<String> = portion
+                .iter()
+                .map(|news| match news.delivery() {
+                    Some(delivery) => format!("{} {}", delivery.pipe.shown_name(), delivery.position.index),
+                    None => "loss".into(),
+                })
+                .collect();
             self.house.note(|| format!("shard {shard} hears {}", indexes.join(", ")));
             self.step(shard, |shard, ask| shard.news(portion, ask));
         }
@@ -138,7 +141,9 @@ impl World {
         let Browser { socket, kind } = &mut self.browsers[number];
         let random = &mut self.house.random;
         let Some(socket) = socket else {
-            return if random.percent(60) { self.connect(number) };
+            return if random.percent(60) {
+                self.connect(number)
+            };
         };
         match random.below(20) {
             0 => return self.disconnect(number),
@@ -185,8 +190,9 @@ impl World {
     fn erase_some(&mut self) {
         let pipe = self.any_pipe();
         let newest = self.house.truth.newest(&pipe).map_or(0, |newest| newest.index);
-        let indexes: Vec<u64> =
-            (0..1 + self.house.random.below(3)).map(|_| newest.saturating_sub(self.house.random.below(6) as u64)).collect();
+        let indexes: Vec<u64> = (0..1 + self.house.random.below(3))
+            .map(|_| newest.saturating_sub(self.house.random.below(6) as u64))
+            .collect();
         self.house.note(|| format!("{} loses {indexes:?} by hand", pipe.shown_name()));
         let (store, of, erased) = (Arc::clone(&self.house.store), pipe.clone(), indexes.clone());
         let done = self.house.wait(async move { store.erase(&of, &erased).await });

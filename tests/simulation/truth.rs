@@ -218,9 +218,7 @@ impl Told {
         match self.newest {
             Some(newest) if newest == position => Ok(()),
             Some(newest) if newest.epoch == position.epoch => Err(format!("{newest:?} became {position:?}")),
-            Some(newest) if !may_be_new => {
-                Err(format!("{newest:?} became {position:?} though it was not forgotten"))
-            }
+            Some(newest) if !may_be_new => Err(format!("{newest:?} became {position:?} though it was not forgotten")),
             _ if position.index > 0 => Err(format!("began at {position:?}")),
             _ => {
                 self.newest = Some(position);
@@ -299,7 +297,8 @@ impl Told {
 
     fn may_lose(&mut self, after: Position, now: u64) -> bool {
         self.look(now);
-        let Some(newest) = self.newest.filter(|newest| newest.epoch == after.epoch && newest.index >= after.index) else {
+        let Some(newest) = self.newest.filter(|newest| newest.epoch == after.epoch && newest.index >= after.index)
+        else {
             return true;
         };
         if self.may_be_new {

@@ -59,9 +59,8 @@ impl World {
         let house = House::new(seed);
         let site = Arc::new(Site { page: Bytes::from_static(b"page"), origins: Default::default() });
         let config = config(house.plan.outbox_bytes_max);
-        let shard = |shard| {
-            Shard::new(ShardPlace { node: 0, shard }, &config, Arc::clone(&site), Arc::clone(&house.status))
-        };
+        let shard =
+            |shard| Shard::new(ShardPlace { node: 0, shard }, &config, Arc::clone(&site), Arc::clone(&house.status));
         let shards = (0..SHARDS as u8).map(shard).collect();
         let user = |number| UserId::new(number);
         let fives = [user(1), user(1), user(2), None, None, None].map(|user| Kind::Five(Five::new(user)));
@@ -186,7 +185,9 @@ impl World {
                     house.note(|| format!("browser {number} is told {}", super::house::shortened_frame(&json)));
                     let house = &*house;
                     match kind {
-                        Kind::Five(five) => five.frame(&json, &house.truth, &|pipe, loss| house.has_lost(shard, pipe, loss)),
+                        Kind::Five(five) => {
+                            five.frame(&json, &house.truth, &|pipe, loss| house.has_lost(shard, pipe, loss))
+                        }
                         Kind::Four(four) => {
                             four.frame(&json, &house.truth, &|pipe, message| house.is_lost(shard, pipe, message))
                         }

@@ -36,7 +36,8 @@ impl Repeats {
     /// What the message was answered when it was published first, if that is remembered.
     pub fn first(&self, pipe: &Pipe, id: MessageId, now: UnixMillis) -> Option<Published> {
         let (published, at) = self.firsts.get(&(pipe.clone(), id))?;
-        (is_known(*at, now) && !is_planted(Fault::RepeatPublished)).then_some(Published { is_repeat: true, ..*published })
+        (is_known(*at, now) && !is_planted(Fault::RepeatPublished))
+            .then_some(Published { is_repeat: true, ..*published })
     }
 
     /// Remembers a first publish, and forgets what is too old or too much.
