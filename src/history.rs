@@ -229,7 +229,9 @@ mod tests {
     #[test]
     fn what_cannot_be_kept_aside_is_read() {
         let mut follower = Follower::reading();
-        (3..=6).for_each(|index| drop(follower.pass(&delivery(1, index), 600)));
+        for index in 3..=6 {
+            assert_eq!(follower.pass(&delivery(1, index), 600), None);
+        }
         assert_eq!(indexes(follower.join(at(2))), None);
         assert_eq!(follower.pass(&delivery(1, 7), 600), None);
         assert_eq!(indexes(follower.join(at(6))), Some(vec![7]));

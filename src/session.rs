@@ -225,7 +225,7 @@ impl Session {
                 self.replace_subscriptions(names, around)
             }
             ClientFrame::Publish { name, event, text, is_anonymous } => {
-                self.publish(nothing(), Wish { name, event, text, is_anonymous, id: None }, around)
+                self.publish(&nothing(), Wish { name, event, text, is_anonymous, id: None }, around)
             }
             ClientFrame::Log(name) => self.read_history(nothing(), name, usize::from(HISTORY_LENGTH_MAX), around),
             ClientFrame::Count { name, marker } => self.count(Reply::Marked(marker.into()), name, around),

@@ -121,7 +121,7 @@ impl Session {
             Answer::Listening(listening) => {
                 listening.map(|listening| self.has_begun(&mut following, &listening, around))
             }
-            Answer::Page(page) => page.map(|page| self.has_read(&mut following, page, around)),
+            Answer::Page(page) => page.map(|page| self.has_read(&mut following, &page, around)),
             Answer::Recovered(recovered) => {
                 recovered.map(|recovered| self.has_recovered(&mut following, recovered, around))
             }
@@ -238,7 +238,7 @@ impl Session {
     }
 
     /// A page of history, or of what has not been taken.
-    fn has_read(&mut self, following: &mut Following, page: Page, around: &mut Surroundings<'_>) {
+    fn has_read(&mut self, following: &mut Following, page: &Page, around: &mut Surroundings<'_>) {
         let id = following.id;
         let Some(wanted) = following.pipes.front_mut() else { return };
         if wanted.start.otherwise == Otherwise::Untaken {
@@ -248,7 +248,7 @@ impl Session {
             let position = page.messages.first().map_or(page.up_to, |first| before(first.position.index));
             let recovered = wanted.start.behind.map(|_| false);
             self.tell_start(id, wanted, position, recovered, around);
-            return self.push_missed(&page, around);
+            return self.push_missed(page, around);
         }
         wanted.step = if page.more { Step::Read(Since::After(page.up_to.index)) } else { Step::Join(page.up_to) };
         let pipe = around.hub.pipe(wanted.subscription).shown_name();

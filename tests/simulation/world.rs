@@ -57,7 +57,11 @@ fn config(outbox_bytes_max: usize) -> ws::Config {
 impl World {
     pub fn new(seed: u64) -> World {
         let house = House::new(seed);
-        let site = Arc::new(Site { page: Bytes::from_static(b"page"), origins: Default::default() });
+        let site = Arc::new(Site {
+            page: Bytes::from_static(b"page"),
+            script: Default::default(),
+            origins: Default::default(),
+        });
         let config = config(house.plan.outbox_bytes_max);
         let shard =
             |shard| Shard::new(ShardPlace { node: 0, shard }, &config, Arc::clone(&site), Arc::clone(&house.status));
