@@ -14,14 +14,14 @@ const FAULTS: [(Fault, u64); 14] = [
     (Fault::DuplicatesKept, 1),
     (Fault::HolesUnnoticed, 0),
     (Fault::DoubtIgnoredWhileReading, 2),
-    (Fault::GapNotToldToTheHeld, 0),
-    (Fault::GapUnsaid, 0),
-    (Fault::BeginningIgnored, 0),
-    (Fault::LateAnswerReachesNextTenant, 0),
-    (Fault::DepartureOvertakes, 0),
-    (Fault::StaleRecoveryDelivered, 0),
-    (Fault::WindowReachesTooFar, 0),
-    (Fault::RepeatPublished, 0),
+    (Fault::GapNotToldToTheHeld, 298),
+    (Fault::GapUnsaid, 17),
+    (Fault::BeginningIgnored, 238),
+    (Fault::LateAnswerReachesNextTenant, 363),
+    (Fault::DepartureOvertakes, 3),
+    (Fault::StaleRecoveryDelivered, 171),
+    (Fault::WindowReachesTooFar, 17),
+    (Fault::RepeatPublished, 1),
 ];
 
 /// What is wrong in this world when the fault is planted.

@@ -116,13 +116,13 @@ impl World {
         // A backend that heard no answer says it once more, at once or later.
         if self.house.random.percent(15) {
             batch.iter_mut().for_each(|publish| publish.id_is_chosen = true);
-            self.publish(batch.clone());
+            self.publish(&batch);
         }
-        self.publish(batch);
+        self.publish(&batch);
     }
 
-    fn publish(&mut self, batch: Vec<Publish>) {
-        let (node, of) = (Arc::clone(&self.house.node), batch.clone());
+    fn publish(&mut self, batch: &[Publish]) {
+        let (node, of) = (Arc::clone(&self.house.node), batch.to_vec());
         let done = self.house.wait(async move { node.publish(of).await });
         match done {
             Ok(published) => {
@@ -183,7 +183,7 @@ impl World {
             }
             5 => five.unsubscribe(random.pick(&NAMES), socket),
             6 => five.take(socket),
-            _ => say(five, text, random, socket),
+            _ => say(five, &text, random, socket),
         }
     }
 
@@ -258,13 +258,13 @@ impl World {
 }
 
 /// A browser publishes something new, or says once more what it has said.
-fn say(five: &mut Five, text: String, random: &mut Random, socket: &mut super::socket::Socket) {
+fn say(five: &mut Five, text: &str, random: &mut Random, socket: &mut super::socket::Socket) {
     if !five.wishes.is_empty() && random.percent(50) {
         let wish = random.pick(&five.wishes);
         return five.publish(wish, socket);
     }
     let pipe = random.pick(&["web_chat", "web_kept"]).to_owned();
-    let wish = Wish { pipe, text: plain(&text).to_owned(), uuid: uuid_of(random).to_string() };
+    let wish = Wish { pipe, text: plain(text).to_owned(), uuid: uuid_of(random).to_string() };
     five.wishes.push(wish.clone());
     five.publish(wish, socket);
 }
