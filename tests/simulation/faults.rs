@@ -8,20 +8,20 @@ use super::run;
 const SEEDS: u64 = 2_000;
 
 const FAULTS: [(Fault, u64); 14] = [
-    (Fault::ReadBeforeHold, 794),
-    (Fault::ArrivalsDroppedWhileHeld, 25),
-    (Fault::OverflowForgotten, 2),
-    (Fault::DuplicatesKept, 1),
-    (Fault::HolesUnnoticed, 0),
-    (Fault::DoubtIgnoredWhileReading, 2),
-    (Fault::GapNotToldToTheHeld, 298),
-    (Fault::GapUnsaid, 17),
-    (Fault::BeginningIgnored, 238),
-    (Fault::LateAnswerReachesNextTenant, 363),
-    (Fault::DepartureOvertakes, 3),
-    (Fault::StaleRecoveryDelivered, 171),
-    (Fault::WindowReachesTooFar, 17),
-    (Fault::RepeatPublished, 1),
+    (Fault::ReadBeforeHold, 107),
+    (Fault::ArrivalsDroppedWhileHeld, 27),
+    (Fault::OverflowForgotten, 63),
+    (Fault::DuplicatesKept, 0),
+    (Fault::HolesUnnoticed, 7),
+    (Fault::DoubtIgnoredWhileReading, 94),
+    (Fault::GapNotToldToTheHeld, 39),
+    (Fault::GapUnsaid, 5),
+    (Fault::BeginningIgnored, 84),
+    (Fault::LateAnswerReachesNextTenant, 1),
+    (Fault::DepartureOvertakes, 1),
+    (Fault::StaleRecoveryDelivered, 51),
+    (Fault::WindowReachesTooFar, 1),
+    (Fault::RepeatPublished, 0),
 ];
 
 /// What is wrong in this world when the fault is planted.

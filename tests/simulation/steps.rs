@@ -36,13 +36,17 @@ impl World {
             22..=33 => self.answer_one(),
             34..=48 => self.publish_some(),
             49..=59 => {
-                let bytes_max = self.house.random.pick(&[1, 30, 300, 100_000]);
-                self.carry_up(browser, bytes_max);
+                let bytes_max = self.house.random.pick(&[30, 300, 100_000, 100_000]);
+                for turn in 0..3 {
+                    self.carry_up((browser + turn) % self.browsers.len(), bytes_max);
+                }
             }
             60..=81 => {
                 if self.house.random.below(12) < reading {
-                    let bytes_max = self.house.random.pick(&[1, 100, 1_000, 100_000]);
-                    self.carry_down(browser, bytes_max);
+                    let bytes_max = self.house.random.pick(&[50, 1_000, 100_000, 100_000]);
+                    for turn in 0..3 {
+                        self.carry_down((browser + turn) % self.browsers.len(), bytes_max);
+                    }
                 }
             }
             82..=93 => self.act(browser),
@@ -145,9 +149,9 @@ impl World {
                 self.connect(number)
             };
         };
-        match random.below(20) {
-            0 => return self.disconnect(number),
-            1 => return socket.close(),
+        match random.below(24) {
+            0..=2 => return self.disconnect(number),
+            3 => return socket.close(),
             _ => {}
         }
         match kind {
