@@ -51,7 +51,7 @@ pub fn websocket_frames(bytes: &[u8]) {
 }
 
 pub fn http_request(bytes: &[u8]) {
-    let site = Site { page: Default::default(), origins: Default::default() };
+    let site = Site { page: Default::default(), script: Default::default(), origins: Default::default() };
     if let Request::Incomplete = http::read(bytes, REQUEST_BYTES_MAX, IpAddr::V4(Ipv4Addr::LOCALHOST), &site) {
         assert!(bytes.len() <= REQUEST_BYTES_MAX, "it waits no longer than it may");
     }

@@ -5,7 +5,7 @@
 #   event     name of the event                message  text of the message
 #   user_id   who sent it, 0 for a backend
 # and, for those who name them: position (`epoch-index`: an epoch's indexes count 1, 2, 3 … and are never used
-# twice) and uuid (the same as id).
+# twice) and uuid (the same as id; given to INSERT, it makes the statement repeatable).
 
 # A pipe keeps what pipes_settings says.
 INSERT INTO pipes_settings (name, length) VALUES ('chat', 10);
@@ -32,6 +32,20 @@ INSERT INTO pipes_messages VALUES ('', 0, 'other', 0, 'say', 'all columns', 99);
 -- OK, 1 row affected, insert id 1
 INSERT INTO pipes_messages (name, event, message, id, user_id) VALUES ('other', 'say', 'x', DEFAULT, 5);
 -- OK, 1 row affected, insert id 2
+
+# A uuid of one's own makes an INSERT repeatable: said once more within five minutes, because no answer was heard the
+# first time, it publishes nothing twice and is answered as it was.
+INSERT INTO pipes_messages (name, event, message, uuid) VALUES ('once', 'say', 'hello', '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90');
+-- OK, 1 row affected, insert id 1
+INSERT INTO pipes_messages (name, event, message, uuid) VALUES ('once', 'say', 'hello', '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90');
+-- OK, 1 row affected, insert id 1, Records: 1  Duplicates: 1  Warnings: 0
+INSERT INTO pipes_messages (name, event, message, uuid) VALUES ('once', 'say', 'hello', '018C29F49B327C1E8A553D1F0E6B7A90'), ('once', 'say', 'new', NULL);
+-- OK, 2 rows affected, insert id 1, Records: 2  Duplicates: 1  Warnings: 0
+INSERT INTO pipes_messages (name, event, message, uuid) VALUES ('once', 'say', 'hello', 'order 17');
+-- ERROR 12 (HY000): The uuid field is a UUID such as 018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90, or NULL for a new one: 'order 17' is not
+# The same uuid on another pipe is another message.
+INSERT INTO pipes_messages (name, event, message, uuid) VALUES ('twice', 'say', 'hello', '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90');
+-- OK, 1 row affected, insert id 1
 
 # Reading: oldest first.
 SELECT * FROM pipes_messages WHERE name = 'chat';

@@ -34,6 +34,17 @@ SELECT COUNT(*) AS waiting FROM users_messages WHERE event = 'say';
 -- waiting
 -- 2
 -- 1 row
+# A uuid of one's own makes an INSERT repeatable, as in pipes_messages.
+INSERT INTO users_messages (id, event, message, uuid) VALUES (8, 'say', 'once', '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a91');
+-- OK, 1 row affected, insert id 1
+INSERT INTO users_messages (id, event, message, uuid) VALUES (8, 'say', 'once', '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a91');
+-- OK, 1 row affected, insert id 1, Records: 1  Duplicates: 1  Warnings: 0
+SELECT message, uuid FROM users_messages WHERE id = 8;
+-- message | uuid
+-- once | <uuid>
+-- 1 row
+DELETE FROM users_messages WHERE id = 8;
+-- OK, 1 row affected
 # index may be given, as in the original, and means nothing.
 INSERT INTO users_messages VALUES (3, 5, 'say', 'to who is here');
 -- OK, 1 row affected, insert id 1

@@ -12,7 +12,7 @@ use cometql::config::{self, Command, Password, Place, Settings};
 use cometql::node::Node;
 use cometql::status::Status;
 use cometql::store::embedded;
-use cometql::ws::{self, Posts, http::Site, page};
+use cometql::ws::{self, Posts, http::Site, page, script::Script};
 use cometql::{mysql, ws::page::About};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
@@ -79,7 +79,11 @@ async fn serve(settings: &Settings) -> Result<(), String> {
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
-    let site = Site { page: page::render(&about(sql_address, &password)), origins: settings.origins.clone() };
+    let site = Site {
+        page: page::render(&about(sql_address, &password)),
+        script: Script::new(),
+        origins: settings.origins.clone(),
+    };
     // Whoever reads the first lines may stop the node at once.
     let stopping = StopSignals::new().map_err(in_a_line)?;
     print!("{}", first_lines(settings, sql_address, address, &password));

@@ -4,6 +4,7 @@ pub mod codec;
 pub mod http;
 pub mod page;
 pub mod reactor;
+pub mod script;
 pub mod shard;
 
 use std::io;

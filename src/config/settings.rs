@@ -199,7 +199,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         key: "recovery_bytes_max",
         flag: "recovery-bytes-max",
         group: MESSAGES,
-        about: "Memory for the last minute of what browsers hear, for those away for a moment",
+        about: "Memory for what browsers missed that were away for a moment",
         default: Some("64 MiB"),
         example: "64 MiB",
         kind: Kind::Bytes(|draft| &mut draft.recovery_bytes_max, 0..=64 * GIB),

@@ -53,7 +53,7 @@ impl Session {
             Command::Subscribe(wanted) => self.subscribe(id, wanted, around),
             Command::Unsubscribe(names) => self.unsubscribe(id, &names, around),
             Command::Publish { name, event, text, uuid, is_anonymous } => {
-                self.publish(reply, Wish { name, event, text, is_anonymous, id: uuid }, around)
+                self.publish(&reply, Wish { name, event, text, is_anonymous, id: uuid }, around)
             }
             Command::History { name, last } => self.read_history(reply, name, last, around),
             Command::Count(name) => self.count(reply, name, around),
@@ -112,7 +112,7 @@ impl Session {
             around.outboxes.push(self.id.slot, five::done(id));
             return Next::NOTHING;
         }
-        self.follow(Some(id), taken, around)
+        self.follow(Some(id), taken, Vec::new(), around)
     }
 
     fn unsubscribe(&mut self, id: u64, names: &[PipeName], around: &mut Surroundings<'_>) -> Next {

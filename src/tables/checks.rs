@@ -3,8 +3,10 @@
 use super::errors::{invalid, required, too_long, too_short};
 use super::value::text_of;
 use super::{SqlError, Value};
-use crate::pipe::{Event, Message, NAME_BYTES_MAX, NameError, PipeName};
+use crate::pipe::{Event, Message, MessageId, NAME_BYTES_MAX, NameError, PipeName};
+use uuid::Uuid;
 
+const EXAMPLE_UUID: &str = "018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90";
 const NAME_CHARACTERS: &str = "The channel name can contain only the characters A-Za-z0-9_-";
 
 /// A value that must be there; `row` says which row it is missing in.
@@ -41,6 +43,18 @@ pub(super) fn event(text: &str, row: &str) -> Result<Event, SqlError> {
 
 pub(super) fn message(text: String, bytes_max: usize, row: &str) -> Result<Message, SqlError> {
     Message::new(text, bytes_max).map_err(|error| too_long_data("message", error.bytes, error.bytes_max, row))
+}
+
+/// The id a backend has chosen for a message, so that it may publish it once more when it has heard no answer.
+pub(super) fn message_id(value: Option<&Value>, row: &str) -> Result<Option<MessageId>, SqlError> {
+    let Some(text) = value.and_then(text_of) else { return Ok(None) };
+    let id = Uuid::parse_str(&text).map_err(|_| {
+        let shown = &text[..text.floor_char_boundary(NAME_BYTES_MAX)];
+        invalid(format!(
+            "The uuid field is a UUID such as {EXAMPLE_UUID}, or NULL for a new one: '{shown}' is not{row}"
+        ))
+    })?;
+    Ok(Some(MessageId(id)))
 }
 
 /// A text for browsers that is longer than a message may be; `what` it is.

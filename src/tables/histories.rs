@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::checks::{event, message, present};
+use super::checks::{event, message, message_id, present};
 use super::each_pipe::EachPipe;
 use super::insert::row_place;
 use super::table::{Domain, Insertion, Row, Scan};
 use super::value::text_of;
 use super::{Done, SqlError, Value};
 use crate::node::{PageMax, Publish, Since};
-use crate::pipe::{Delivery, MessageId, Pipe, Position};
+use crate::pipe::{Delivery, Pipe, Position};
 
 /// What is read of a history at a time.
 const PAGE: PageMax = PageMax { messages: 1_000, bytes: 256 * 1_024 };
@@ -24,12 +24,14 @@ pub(super) struct Layout {
     pub to_index: usize,
     pub event_index: usize,
     pub message_index: usize,
+    pub uuid_index: usize,
     /// What a value of `to` names; the second text says in which row it stands.
     pub pipe: fn(&Domain, &str, &str) -> Result<Pipe, SqlError>,
 }
 
 /// Publishes all rows as one batch: all of them or none. Transactions, IGNORE, REPLACE and ON DUPLICATE KEY UPDATE
-/// change nothing of that: no two messages are duplicates.
+/// change nothing of that. Two messages are the same only by a `uuid` that was given: of a statement that is said once
+/// more nothing is published twice, and it is answered as it was the first time.
 pub(super) async fn publish(domain: &Domain, insertion: Insertion<'_>, layout: &Layout) -> Result<Done, SqlError> {
     let count = insertion.rows.len();
     let bytes_max = insertion.context.message_bytes_max;
@@ -38,7 +40,11 @@ pub(super) async fn publish(domain: &Domain, insertion: Insertion<'_>, layout: &
         batch.push(publish_of(row, domain, layout, bytes_max, &row_place(index, count))?);
     }
     let published = domain.node.publish(batch).await?;
-    let info = if count > 1 { format!("Records: {count}  Duplicates: 0  Warnings: 0") } else { String::new() };
+    let repeats = published.iter().filter(|published| published.is_repeat).count();
+    let info = match (count, repeats) {
+        (1, 0) => String::new(),
+        _ => format!("Records: {count}  Duplicates: {repeats}  Warnings: 0"),
+    };
     Ok(Done {
         affected: count as u64,
         insert_id: published.first().map_or(0, |published| published.position.index),
@@ -57,10 +63,11 @@ fn publish_of(
     let to = present(row[layout.to_index].take(), layout.to, place)?;
     let event_name = present(row[layout.event_index].take(), "event", place)?;
     let text = present(row[layout.message_index].take(), "message", place)?;
+    let chosen = message_id(row[layout.uuid_index].as_ref(), place)?;
     Ok(Publish {
         pipe: (layout.pipe)(domain, &to, place)?,
-        id: MessageId::new(),
-        id_is_chosen: false,
+        id: chosen.unwrap_or_default(),
+        id_is_chosen: chosen.is_some(),
         event: event(&event_name, place)?,
         message: message(text, bytes_max, place)?,
         user: None,

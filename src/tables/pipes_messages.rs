@@ -19,6 +19,7 @@ const LAYOUT: Layout = Layout {
     to_index: 2,
     event_index: 4,
     message_index: 5,
+    uuid_index: 8,
     pipe: |domain, name, place| Ok(Pipe::Named(domain.tenant, pipe_name(name, place)?)),
 };
 
@@ -38,7 +39,13 @@ static COLUMNS: [TableColumn; 9] = [
     TableColumn::new("user_id", ColumnKind::Integer, "bigint(20)", "User that sent it, 0 for a backend").default("0"),
     TableColumn::new("position", ColumnKind::ShortText, "varchar(41)", "Epoch and index of the message in its pipe")
         .invisible(),
-    TableColumn::new("uuid", ColumnKind::ShortText, "varchar(36)", "The same as id").invisible(),
+    TableColumn::new(
+        "uuid",
+        ColumnKind::ShortText,
+        "varchar(36)",
+        "The same as id; given to INSERT, it makes it repeatable",
+    )
+    .invisible(),
 ];
 
 #[async_trait]

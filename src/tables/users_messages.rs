@@ -19,6 +19,7 @@ const LAYOUT: Layout = Layout {
     to_index: 0,
     event_index: 2,
     message_index: 3,
+    uuid_index: 5,
     pipe: |domain, id, place| Ok(Pipe::Log(domain.tenant, user_id::given(id, place)?)),
 };
 
@@ -35,7 +36,13 @@ static COLUMNS: [TableColumn; 7] = [
     TableColumn::new("message", ColumnKind::LongText, "text", "Text of the message").comet_strings(),
     TableColumn::new("position", ColumnKind::ShortText, "varchar(41)", "Epoch and index of the message in its log")
         .invisible(),
-    TableColumn::new("uuid", ColumnKind::ShortText, "varchar(36)", "UUID of the message").invisible(),
+    TableColumn::new(
+        "uuid",
+        ColumnKind::ShortText,
+        "varchar(36)",
+        "UUID of the message; given to INSERT, it makes it repeatable",
+    )
+    .invisible(),
     TableColumn::new("time", ColumnKind::Integer, "bigint(20)", "Unix time in seconds").invisible(),
 ];
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
 use super::codec::CloseCode;
+use super::script::Script;
 use crate::node::AllowedOrigins;
 use crate::user::{Credentials, TenantId, UserId};
 
@@ -28,6 +29,8 @@ const WEBSOCKET_GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub struct Site {
     /// The page at `/`.
     pub page: Bytes,
+    /// What pages load to speak with the node.
+    pub script: Script,
     /// Whose pages may connect.
     pub origins: AllowedOrigins,
 }
@@ -114,10 +117,31 @@ fn route(request: &httparse::Request<'_, '_>, request_bytes: usize, address: IpA
     let response = match path.strip_prefix("/comet-server").unwrap_or(path) {
         "/" => response("200 OK", "text/html; charset=UTF-8", &site.page),
         "/info" => response("200 OK", "application/json", info().as_bytes()),
+        "/CometServerApi.js" => script(request, &site.script),
         "/favicon.ico" => response("200 OK", "image/svg+xml", ICON.as_bytes()),
         _ => answer("404 Not Found", "There is nothing here. The page is at /, browsers connect to /ws/.\n"),
     };
     Request::Answer(if method == "HEAD" { head_of(&response) } else { response })
+}
+
+/// Whoever has this version already is told so, and who can unpack it is sent less.
+fn script(request: &httparse::Request<'_, '_>, script: &Script) -> Bytes {
+    let tag = &script.entity_tag;
+    let kind = "text/javascript; charset=UTF-8";
+    let has = header(request, "if-none-match").split(',').any(|known| {
+        let known = known.trim();
+        known.strip_prefix("W/").unwrap_or(known) == tag || known == "*"
+    });
+    let unpacks = header(request, "accept-encoding").split(',').any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        parts.next() == Some("gzip") && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    });
+    let about = format!("ETag: {tag}\r\nVary: Accept-Encoding\r\n");
+    match (has, unpacks) {
+        (true, _) => response_with("304 Not Modified", kind, &about, b""),
+        (false, true) => response_with("200 OK", kind, &format!("{about}Content-Encoding: gzip\r\n"), &script.gzipped),
+        (false, false) => response_with("200 OK", kind, &about, &script.plain),
+    }
 }
 
 const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>\
@@ -266,12 +290,18 @@ fn answer(status: &str, text: &str) -> Bytes {
 }
 
 fn response(status: &str, content_type: &str, body: &[u8]) -> Bytes {
+    response_with(status, content_type, "", body)
+}
+
+/// `headers` are further lines, each with its end.
+fn response_with(status: &str, content_type: &str, headers: &str, body: &[u8]) -> Bytes {
+    // "Not modified" has no body, and must not say that the body has no length (RFC 9110, 8.6).
+    let length = if status.starts_with("304") { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
     let mut response = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nServer: cometql\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{length}{headers}Server: cometql\r\n\
          Access-Control-Allow-Origin: *\r\nAccess-Control-Allow-Methods: POST, GET\r\nAllow: POST, GET\r\n\
          Access-Control-Allow-Headers: origin, content-type, accept\r\nCache-Control: no-cache\r\n\
-         Connection: close\r\n\r\n",
-        body.len()
+         Connection: close\r\n\r\n"
     )
     .into_bytes();
     response.extend_from_slice(body);
@@ -290,7 +320,7 @@ mod tests {
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn site() -> Site {
-        Site { page: Bytes::from_static(b"<p>page</p>"), origins: AllowedOrigins::default() }
+        Site { page: Bytes::from_static(b"<p>page</p>"), script: Script::new(), origins: AllowedOrigins::default() }
     }
 
     fn upgrade(target: &str) -> String {
@@ -313,6 +343,41 @@ mod tests {
             Request::Incomplete => "incomplete".to_owned(),
             Request::WebSocket { response, .. } => String::from_utf8_lossy(&response[9..12]).into_owned(),
         }
+    }
+
+    #[test]
+    fn generation_five_says_only_its_tenant_in_the_address() {
+        let five = opening("/ws/v=5&devid=3").unwrap();
+        assert_eq!((five.tenant, five.major_version, five.credentials), (TenantId(3), 5, None));
+        assert_eq!(opening("/ws/v=5").unwrap().tenant, TenantId(0));
+        assert_eq!(opening("/ws/v=6.1&devid=3").unwrap().major_version, 6);
+        assert_eq!(opening("/ws/v=5&devid=100000").unwrap_err(), 406);
+        assert!(opening("/ws/v=4&devid=3").is_err(), "the original says its minor version, too");
+    }
+
+    #[test]
+    fn the_script_is_sent_packed_to_who_can_unpack_it_and_once() {
+        let site = site();
+        let get = |headers: &str| {
+            let request = format!("GET /comet-server/CometServerApi.js HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+            match read(request.as_bytes(), 10_000, HOME, &site) {
+                Request::Answer(answer) => String::from_utf8_lossy(&answer).into_owned(),
+                _ => panic!("an answer"),
+            }
+        };
+        let plain = get("");
+        assert!(
+            plain.starts_with("HTTP/1.1 200 OK") && plain.contains("cometApi") && !plain.contains("Encoding: gzip")
+        );
+        let packed = get("Accept-Encoding: br, gzip;q=0.8\r\n");
+        assert!(packed.contains("Content-Encoding: gzip") && site.script.gzipped.len() < plain.len() / 2);
+        assert!(!get("Accept-Encoding: gzip;q=0\r\n").contains("Content-Encoding"));
+        let tag = site.script.entity_tag.clone();
+        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {
+            let answer = get(&format!("If-None-Match: {known}\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 304") && !answer.contains("Content-Length"), "{answer}");
+        }
+        assert!(get("If-None-Match: \"other\"\r\n").starts_with("HTTP/1.1 200"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use cometql::pipe::{Pipe, Position, Retention};
 use cometql::store::{EarId, News, PageMax, Recovered, Since, Store};
 use cometql::user::TenantId;
 
-use super::{ALL, over_every_store, pipe, publish};
+use super::{ALL, over_every_store, pipe, publish, world};
 
 #[test]
 fn what_was_missed_is_recovered_from_any_position_whether_it_is_kept_or_only_heard() {
@@ -304,5 +304,67 @@ fn a_time_to_live_that_is_shortened_counts_at_once() {
         assert_eq!(world.counts(&pipe, newest).await, [None, Some(1), Some(0)]);
         set(None).await;
         assert_eq!(world.recovered(&pipe, Position { index: 1, ..newest }, ALL).await.unwrap(), ["new"]);
+    });
+}
+
+#[test]
+fn recovering_while_a_pipe_begins_and_stops_to_keep_is_answered_each_time() {
+    over_every_store(|world| async move {
+        let pipe = pipe("changing");
+        world.keep(&pipe, 5).await;
+        let start = Position { index: 0, ..world.publish(&pipe, "x").await.position };
+        let changes = tokio::spawn({
+            let (store, pipe) = (Arc::clone(&world.store), pipe.clone());
+            async move {
+                for round in 0..100 {
+                    if round % 2 == 0 {
+                        store.remove_retention(&pipe).await.unwrap();
+                    } else {
+                        store.set_retention(&pipe, Retention::of_length(5)).await.unwrap();
+                        store.publish(vec![publish(&pipe, "x")]).await.unwrap();
+                    }
+                }
+            }
+        });
+        // What is deleted is no gap, and no more is published than is kept.
+        while !changes.is_finished() {
+            let texts = world.recovered(&pipe, start, ALL).await.expect("nothing was lost");
+            assert!(texts.len() <= 1);
+            tokio::task::yield_now().await;
+        }
+        changes.await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_kept_is_recovered_when_the_store_is_opened_again() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let world = world(Some(tempfile::tempdir().unwrap()));
+        let [kept, removed, live] = ["kept", "removed", "live"].map(pipe);
+        for pipe in [&kept, &removed] {
+            world.keep(pipe, 3).await;
+        }
+        world.store.listen(&live, EarId(0)).await.unwrap();
+        let mut newest = Vec::new();
+        for _ in 0..5 {
+            newest.clear();
+            for pipe in [&kept, &removed, &live] {
+                newest.push(world.publish(pipe, "x").await.position);
+            }
+        }
+        world.store.erase(&kept, &[4]).await.unwrap();
+        world.store.remove_retention(&removed).await.unwrap();
+        let world = world.reopened().await;
+        let counts = [None, None, Some(2), Some(1), Some(1), Some(0)];
+        assert_eq!(world.counts(&kept, newest[0]).await, counts);
+        for (pipe, newest) in [(&removed, newest[1]), (&live, newest[2])] {
+            assert_eq!(world.counts(pipe, newest).await, [None; 6], "a new epoch");
+            assert_ne!(world.publish(pipe, "x").await.position.epoch, newest.epoch);
+        }
+        let next = world.publish(&kept, "x").await.position;
+        assert_eq!(next, Position { index: 6, ..newest[0] });
+        // Two were kept, so that there was room for one more.
+        assert_eq!(world.counts(&kept, next).await[2..], [Some(3), Some(2), Some(2), Some(1), Some(0)]);
     });
 }

@@ -29,7 +29,8 @@ struct Stage {
 
 fn stage() -> Stage {
     let status = Arc::new(Status::new());
-    let site = Arc::new(Site { page: Bytes::from_static(b"page"), origins: Default::default() });
+    let site =
+        Arc::new(Site { page: Bytes::from_static(b"page"), script: Default::default(), origins: Default::default() });
     let shard = Shard::new(ShardPlace { node: 0, shard: 0 }, &config(), site, Arc::clone(&status));
     Stage { shard, status, asked: Vec::new(), is_ready: true }
 }

@@ -82,7 +82,11 @@ fn build(config: ws::Config, of_node: node::Config, around: impl FnOnce(Arc<dyn 
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let site = Site { page: Bytes::from_static(b"<!doctype html>the page"), origins: node.config().origins.clone() };
+    let site = Site {
+        page: Bytes::from_static(b"<!doctype html>the page"),
+        script: Default::default(),
+        origins: node.config().origins.clone(),
+    };
     let (of_serve, status_of_serve) = (Arc::clone(&node), Arc::clone(&status));
     let served = runtime
         .spawn(async move { ws::serve(listener, posts, site, of_serve, status_of_serve, &config, stopped).await });

@@ -247,7 +247,7 @@ pub fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn parse(bytes: &[u8]) -> Option<(usize, Frame)> {
+pub fn parse(bytes: &[u8]) -> Option<(usize, Frame)> {
     let (first_byte, second, rest) = (*bytes.first()?, *bytes.get(1)?, bytes.get(2..)?);
     assert_eq!(second & 0x80, 0, "a server does not mask");
     let (header, length) = match second {

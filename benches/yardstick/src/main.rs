@@ -56,7 +56,11 @@ async fn ours() -> Result<watch::Sender<bool>, Box<dyn Error>> {
         certificate: None,
         certificate_directory: None,
     };
-    let store = embedded::Config { directory: None, history_bytes_max_per_pipe: 16 * 1024 * 1024, recovery_bytes_max: 64 * 1_024 * 1_024 };
+    let store = embedded::Config {
+        directory: None,
+        history_bytes_max_per_pipe: 16 * 1024 * 1024,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
+    };
     let clock = Arc::new(SystemClock);
     let store = embedded::open(&store, Vec::new(), clock.clone())?;
     let settings = node::Config { message_bytes_max: 2 * 1024 * 1024, ..node::Config::with_password("yardstick") };

@@ -237,9 +237,10 @@ impl Committer {
             (Work::Publish { batch, rooms, reply }, Outcome::Numbered(numbered)) => {
                 let mut locked = self.live.lock(batch.iter().map(|publish| &publish.pipe));
                 let now = self.clock.now();
-                for publish in &batch {
+                for (publish, numbered) in batch.iter().zip(&numbered) {
                     locked.move_head(&publish.pipe, heads, now);
                     if publish.id_is_chosen
+                        && matches!(numbered, Numbered::First(..))
                         && let Some(first) = changes.firsts.get(&(publish.pipe.clone(), publish.id))
                     {
                         self.live.remember(first.clone(), now);

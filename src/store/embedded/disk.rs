@@ -268,10 +268,14 @@ impl Tables<'_> {
         };
         let (place, record) = entry?;
         let index = place.value().1;
-        let sent_at = if with_time {
-            record::message_of(pipe, key, index, record.value())?.sent_at
-        } else {
-            UnixMillis::default()
+        let sent_at = match with_time.then(|| record::message_of(pipe, key, index, record.value())) {
+            Some(Ok(delivery)) => delivery.sent_at,
+            // It would stand in the way of everything behind it, and of whatever else is written with that.
+            Some(Err(error)) => {
+                tracing::error!("{error}; it counts as too old");
+                UnixMillis::default()
+            }
+            None => UnixMillis::default(),
         };
         Ok(Some((index, record.value().len() as u64, sent_at)))
     }

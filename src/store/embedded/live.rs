@@ -353,38 +353,4 @@ fn stripe_of(pipe: &Pipe) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pipe(name: &str) -> Pipe {
-        Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
-    }
-
-    #[test]
-    fn a_million_names_used_once_leave_little_behind() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
-        for number in 0..1_000_000 {
-            let pipe = pipe(&format!("once_{number}"));
-            live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(number / 100));
-        }
-        let remembered: usize = (0..STRIPES).map(|number| live.stripe(number).pipes.len()).sum();
-        assert!(remembered <= IDLE_PIPES_MAX * 2, "{remembered} pipes are remembered");
-    }
-
-    #[test]
-    fn a_pipe_that_is_heard_is_not_forgotten() {
-        let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
-        let heard = pipe("heard");
-        let first = live.listen(&heard, EarId(0), UnixMillis(0));
-        for number in 0..100_000 {
-            let pipe = pipe(&format!("once_{number}"));
-            live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(10_000_000));
-        }
-        assert_eq!(live.listeners(&heard), 1);
-        let second = live.listen(&heard, EarId(0), UnixMillis(0));
-        assert_eq!((second.position, second.listeners), (first.position, 2));
-        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 1);
-        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0);
-        assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0, "one too many changes nothing");
-    }
-}
+mod tests;

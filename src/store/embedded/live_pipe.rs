@@ -82,7 +82,12 @@ impl LivePipe {
 
     /// Nobody would miss it: what it keeps without a setting, the disk knows.
     pub fn is_idle(&self) -> bool {
-        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set && self.window.is_none()
+        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set && !self.has_window()
+    }
+
+    /// Whether it holds messages for who is away for a moment.
+    pub fn has_window(&self) -> bool {
+        self.window.is_some()
     }
 
     /// Whether somebody listens, or did a moment ago.

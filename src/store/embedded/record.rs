@@ -176,12 +176,14 @@ pub fn head_of(key: &[u8], record: &[u8], retention: Retention) -> Result<Head, 
     let numbers: Option<Vec<u64>> = opened(record, key, 0).map(|record| {
         record.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()).map(u64::from_be_bytes).collect()
     });
-    match numbers.as_deref() {
-        Some(&[epoch, index, kept_count, kept_bytes, taken, floor]) => {
-            Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, floor, retention })
-        }
-        _ => Err(StoreError::Damaged(format!("the head of {:?}", parse_key(key)))),
-    }
+    let (&[epoch, index, kept_count, kept_bytes, taken], floor) = numbers
+        .as_deref()
+        .and_then(|numbers| numbers.split_first_chunk::<5>())
+        .filter(|(_, rest)| rest.len() <= 1)
+        .ok_or_else(|| StoreError::Damaged(format!("the head of {:?}", parse_key(key))))?;
+    // Of a head that was written before floors were, nothing up to here is vouched for.
+    let floor = floor.first().copied().unwrap_or(index);
+    Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, floor, retention })
 }
 
 /// The key of a first publish under a chosen id, besides its time: id, pipe.
@@ -342,5 +344,8 @@ mod tests {
         assert!(first_of(UnixMillis(6), &key, &first_record(&key, &first)).is_err());
         let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, floor: 2, retention };
         assert_eq!(head_of(b"k", &head_record(b"k", &head), retention), Ok(head));
+        let without_floor: Vec<u8> = [1_u64, 7, 3, 4, 1].iter().flat_map(|number| number.to_be_bytes()).collect();
+        let older = Head { position: Position { epoch: 1, index: 7 }, floor: 7, ..head };
+        assert_eq!(head_of(b"k", &sealed(without_floor, b"k", 0), retention), Ok(older));
     }
 }

@@ -43,3 +43,55 @@ impl Tables<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::{MessageId, Pipe, Position};
+    use crate::store::Published;
+    use crate::user::{TenantId, UserId};
+
+    fn first(index: u64, at: u64) -> First {
+        let published = Published { position: Position { epoch: 1, index }, receivers: 3, is_repeat: false };
+        let pipe = Pipe::Log(TenantId(1), UserId::new(2).unwrap());
+        First { pipe, id: MessageId::new(), published, at: UnixMillis(at) }
+    }
+
+    #[test]
+    fn what_is_remembered_is_read_back_in_order_until_it_is_too_old() {
+        let disk = Disk::in_memory().unwrap();
+        let [old, young] = [first(1, 1_000), first(2, 5_000)];
+        for first in [&young, &old] {
+            disk.write(|tables| tables.remember(first, first.at)).unwrap();
+        }
+        assert_eq!(disk.firsts(UnixMillis(5_000)).unwrap(), [old, young.clone()]);
+        let now = UnixMillis(5_000 + REPEAT_MILLIS);
+        assert_eq!(disk.firsts(now).unwrap(), std::slice::from_ref(&young));
+        let newest = first(3, now.0);
+        disk.write(|tables| tables.remember(&newest, now)).unwrap();
+        assert_eq!(disk.firsts(UnixMillis(0)).unwrap(), [young, newest], "the old one has gone from the disk");
+    }
+
+    #[test]
+    fn only_so_many_are_on_disk_and_the_oldest_goes_first() {
+        let disk = Disk::in_memory().unwrap();
+        let count = REPEATS_MAX as u64 + 3;
+        let fill =
+            |tables: &mut Tables<'_>| (0..count).try_for_each(|at| tables.remember(&first(at, at), UnixMillis(0)));
+        disk.write(fill).unwrap();
+        let firsts = disk.firsts(UnixMillis(0)).unwrap();
+        assert_eq!((firsts.len(), firsts[0].published.position.index), (REPEATS_MAX, 3));
+    }
+
+    #[test]
+    fn what_has_rotted_is_passed_over() {
+        let disk = Disk::in_memory().unwrap();
+        let whole = first(1, 1_000);
+        disk.write(|tables| {
+            tables.firsts.insert((999, b"no key of a first".as_slice()), b"nor its record".as_slice())?;
+            tables.remember(&whole, UnixMillis(1_000))
+        })
+        .unwrap();
+        assert_eq!(disk.firsts(UnixMillis(1_000)).unwrap(), [whole]);
+    }
+}

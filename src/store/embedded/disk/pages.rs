@@ -100,12 +100,12 @@ fn page(
     let key = key.as_slice();
     let mut page = Page { messages: Vec::new(), up_to: position, more: false };
     let (mut bytes, mut is_aged) = (0, false);
-    for entry in history.range((key, low)..=(key, position.index.max(low)))? {
+    if low > position.index {
+        return Ok((page, is_aged));
+    }
+    for entry in history.range((key, low)..=(key, position.index))? {
         let (place, record) = entry?;
         let index = place.value().1;
-        if index > position.index {
-            break;
-        }
         let (delivery, one) = (record::message_of(pipe, key, index, record.value())?, record.value().len());
         if delivery.sent_at < oldest {
             is_aged = true;
@@ -121,4 +121,105 @@ fn page(
         page.messages.push(Arc::new(delivery));
     }
     Ok((page, is_aged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipe::{Encoded, Message, MessageId, PipeName};
+    use crate::user::TenantId;
+
+    const ALL: PageMax = PageMax { messages: 100, bytes: usize::MAX };
+
+    /// A disk with a pipe that keeps three messages.
+    fn filled() -> (Disk, Pipe, Head) {
+        let disk = Disk::in_memory().unwrap();
+        let pipe = Pipe::Named(TenantId(1), PipeName::for_publish("damaged").unwrap());
+        let mut head = Head { retention: Retention::of_length(3), ..Head::new(&pipe) };
+        for _ in 0..3 {
+            head.position.index += 1;
+            let delivery = crate::pipe::Delivery {
+                pipe: pipe.clone(),
+                position: head.position,
+                id: MessageId::new(),
+                event: "".parse().unwrap(),
+                message: Message::new("text".into(), 100).unwrap(),
+                user: None,
+                origin: None,
+                sent_at: UnixMillis(1),
+                encoded: Encoded::default(),
+            };
+            disk.write(|tables| {
+                tables.append(&delivery, &mut head, u64::MAX, UnixMillis(1))?;
+                tables.set_head(&pipe, &head)
+            })
+            .unwrap();
+        }
+        (disk, pipe, head)
+    }
+
+    #[test]
+    fn a_pipe_whose_record_is_damaged_begins_a_new_epoch_behind_its_history() {
+        let (disk, pipe, head) = filled();
+        assert_eq!(disk.head_or_new(&pipe, head.retention), head);
+        let key = record::key_of(&pipe);
+        disk.write(|tables| Ok(tables.heads.insert(key.as_slice(), b"rotten".as_slice()).map(drop)?)).unwrap();
+        let found = disk.head_or_new(&pipe, head.retention);
+        assert_ne!(found.position.epoch, head.position.epoch);
+        assert_eq!((found.position.index, found.floor), (3, 3), "no index comes twice, and nothing is vouched for");
+        assert_eq!((found.kept_count, found.kept_bytes), (head.kept_count, head.kept_bytes));
+        let page = disk.history(&pipe, Since::Beginning, ALL, UnixMillis(0), &found).unwrap();
+        assert_eq!((page.messages.len(), page.up_to), (3, found.position));
+    }
+
+    #[test]
+    fn what_is_written_but_not_yet_announced_is_not_read() {
+        let (disk, pipe, head) = filled();
+        let position = Position { index: 2, ..head.position };
+        let announced = Head { position, ..head };
+        for (since, count) in [(Since::Beginning, 2), (Since::Newest(1), 1), (Since::After(2), 0), (Since::After(9), 0)]
+        {
+            let page = disk.history(&pipe, since, ALL, UnixMillis(0), &announced).unwrap();
+            assert_eq!((page.messages.len(), page.up_to, page.more), (count, position, false), "{since:?}");
+        }
+        let Some(Recovered::Page(page)) = disk.recover(&pipe, 1, ALL, UnixMillis(0), position).unwrap() else {
+            panic!("something is lost");
+        };
+        assert_eq!((page.messages.len(), page.up_to, page.more), (1, position, false));
+    }
+
+    #[test]
+    fn the_disk_says_lost_when_it_was_trimmed_since_the_head_was_looked_at() {
+        let (disk, pipe, before) = filled();
+        let recover = |after| disk.recover(&pipe, after, ALL, UnixMillis(0), before.position).unwrap();
+        assert!(matches!(recover(0), Some(Recovered::Page(page)) if page.messages.len() == 3));
+        disk.write(|tables| {
+            let mut head = Head { retention: Retention::of_length(1), ..before };
+            tables.trim_all(&pipe, &mut head)?;
+            tables.set_head(&pipe, &head)
+        })
+        .unwrap();
+        assert!(matches!(recover(2), Some(Recovered::Lost(_))));
+        assert!(matches!(recover(3), Some(Recovered::Page(page)) if page.messages.is_empty()));
+        disk.write(|tables| tables.remove_head(&pipe)).unwrap();
+        assert!(recover(0).is_none());
+    }
+
+    #[test]
+    fn a_message_that_is_damaged_cannot_be_read_and_is_trimmed_as_too_old() {
+        let (disk, pipe, before) = filled();
+        let key = record::key_of(&pipe);
+        disk.write(|tables| Ok(tables.history.insert((key.as_slice(), 1), b"rotten".as_slice()).map(drop)?)).unwrap();
+        let recover = || disk.recover(&pipe, 0, ALL, UnixMillis(0), before.position);
+        assert!(matches!(recover(), Err(StoreError::Damaged(_))));
+        disk.write(|tables| {
+            let retention = Retention { ttl_seconds: Some(10), ..before.retention };
+            let mut head = Head { retention, ..before };
+            assert_eq!(tables.erase(&pipe, &[2], &mut head, UnixMillis(10_001))?, 1);
+            assert_eq!((head.kept_count, head.floor), (1, 1));
+            tables.set_head(&pipe, &head)
+        })
+        .unwrap();
+        assert!(matches!(recover(), Ok(Some(Recovered::Lost(_)))));
+    }
 }

@@ -1,0 +1,160 @@
+//! Memory: what stays, what is forgotten, what comes back.
+
+use std::sync::atomic::AtomicU64;
+
+use super::*;
+use crate::clock::Clock;
+use crate::pipe::Message;
+use crate::store::embedded::{Config, open};
+use crate::store::{REPEAT_MILLIS, Record, Recovered, Store, WINDOW_MILLIS_MAX};
+
+fn pipe(name: &str) -> Pipe {
+    Pipe::Named(TenantId(0), PipeName::for_publish(name).unwrap())
+}
+
+#[test]
+fn a_million_names_used_once_leave_little_behind() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    for number in 0..1_000_000 {
+        let pipe = pipe(&format!("once_{number}"));
+        live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(number / 100));
+    }
+    let remembered: usize = (0..STRIPES).map(|number| live.stripe(number).pipes.len()).sum();
+    assert!(remembered <= IDLE_PIPES_MAX * 2, "{remembered} pipes are remembered");
+}
+
+#[test]
+fn a_pipe_that_is_heard_is_not_forgotten() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    let heard = pipe("heard");
+    let first = live.listen(&heard, EarId(0), UnixMillis(0));
+    for number in 0..100_000 {
+        let pipe = pipe(&format!("once_{number}"));
+        live.lock([&pipe].into_iter()).pipe(&pipe, UnixMillis(10_000_000));
+    }
+    assert_eq!(live.listeners(&heard), 1);
+    let second = live.listen(&heard, EarId(0), UnixMillis(0));
+    assert_eq!((second.position, second.listeners), (first.position, 2));
+    assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 1);
+    assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0);
+    assert_eq!(live.unlisten(&heard, EarId(0), UnixMillis(0)), 0, "one too many changes nothing");
+}
+
+struct Hands(AtomicU64);
+
+impl Clock for Hands {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+fn publish(live: &Live, pipe: &Pipe, text_bytes: usize, now: u64) {
+    let publish = Publish {
+        pipe: pipe.clone(),
+        id: MessageId::new(),
+        id_is_chosen: false,
+        event: "".parse().unwrap(),
+        message: Message::new("x".repeat(text_bytes), usize::MAX).unwrap(),
+        user: None,
+        origin: None,
+        sender_listens: false,
+    };
+    let (committer, _) = std::sync::mpsc::channel();
+    live.publish(vec![publish], Rooms::new(), UnixMillis(now), &committer);
+}
+
+fn has_window(live: &Live, pipe: &Pipe) -> bool {
+    live.stripe(stripe_of(pipe)).pipes[pipe].has_window()
+}
+
+#[test]
+fn only_what_is_heard_takes_a_window_and_over_the_cap_whoever_publishes_gives_its_own_up() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), 10_000);
+    let [small, large, idle] = ["small", "large", "idle"].map(pipe);
+    publish(&live, &idle, 10, 0);
+    assert!(!has_window(&live, &idle));
+    for pipe in [&small, &large] {
+        live.listen(pipe, EarId(0), UnixMillis(0));
+        assert!(!has_window(&live, pipe), "a pipe nobody publishes to has none");
+    }
+    publish(&live, &small, 100, 0);
+    publish(&live, &large, 8_000, 0);
+    assert_eq!([&small, &large].map(|pipe| has_window(&live, pipe)), [true, false]);
+    publish(&live, &large, 100, 0);
+    assert!(has_window(&live, &large), "there is room again");
+    let all = PageMax { messages: 9, bytes: usize::MAX };
+    for (index, is_there) in [(0, false), (1, true), (2, true)] {
+        let after = Position { index, ..live.head(&large, UnixMillis(0)).position };
+        let recovered = live.recover(&large, after, all, UnixMillis(0));
+        assert_eq!(matches!(recovered, Sought::Found(Recovered::Page(_))), is_there, "behind {index}");
+    }
+    assert!(live.window_bytes.load(Ordering::Relaxed) <= 10_000);
+}
+
+#[test]
+fn what_was_heard_a_moment_ago_is_not_forgotten_and_what_is_forgotten_begins_a_new_epoch() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    let (with_window, without, unheard) = (pipe("with_window"), pipe("without"), pipe("unheard"));
+    for pipe in [&with_window, &without] {
+        live.listen(pipe, EarId(0), UnixMillis(0));
+    }
+    publish(&live, &with_window, 10, 0);
+    for pipe in [&with_window, &without] {
+        live.unlisten(pipe, EarId(0), UnixMillis(0));
+    }
+    let now = UnixMillis(WINDOW_MILLIS_MAX - 1);
+    let positions = || [&with_window, &without, &unheard].map(|pipe| live.head(pipe, now).position);
+    let before = positions();
+    for number in 0..IDLE_PIPES_MAX as u64 * 2 {
+        let pipe = pipe(&format!("once_{number}"));
+        live.lock([&pipe].into_iter()).pipe(&pipe, now);
+    }
+    let after = positions();
+    assert_eq!(after[..2], before[..2]);
+    assert_ne!(after[2].epoch, before[2].epoch);
+}
+
+#[test]
+fn windows_of_quiet_pipes_and_old_ids_return_their_memory() {
+    let clock = Arc::new(Hands(AtomicU64::new(0)));
+    let config = Config { directory: None, history_bytes_max_per_pipe: 1, recovery_bytes_max: usize::MAX };
+    let store = open(&config, Vec::new(), Arc::<Hands>::clone(&clock)).unwrap();
+    for number in 0..200 {
+        let pipe = pipe(&format!("quiet_{number}"));
+        store.live.listen(&pipe, EarId(0), UnixMillis(0));
+        publish(&store.live, &pipe, 1_000, 0);
+    }
+    assert!(store.live.window_bytes.load(Ordering::Relaxed) > 400_000);
+    let (pipe, id) = (pipe("chosen"), MessageId::new());
+    let published = Published { position: Position { epoch: 1, index: 1 }, receivers: 0, is_repeat: false };
+    let first = First { pipe: pipe.clone(), id, published, at: UnixMillis(0) };
+    store.live.remember(first, UnixMillis(0));
+    assert!(store.live.first(&pipe, id, UnixMillis(0)).is_some());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // The committer looks at one stripe a second: more often than there are, as it may see two of these seconds as one.
+    for second in 1..=3 * STRIPES as u64 {
+        clock.0.store(REPEAT_MILLIS + second * 1_000, Ordering::SeqCst);
+        runtime.block_on(store.set_record(TenantId(1), &Record::Revoked("token".into()), None)).unwrap();
+    }
+    assert_eq!(store.live.window_bytes.load(Ordering::Relaxed), 0);
+    assert_eq!(store.live.first(&pipe, id, UnixMillis(0)), None);
+}
+
+#[test]
+fn a_pipe_stands_where_it_was_announced_while_more_of_a_group_is_to_come() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    let pipe = pipe("grouped");
+    let start = live.listen(&pipe, EarId(0), UnixMillis(0)).position;
+    publish(&live, &pipe, 1, 0);
+    // The committer has written one more, and something else it did for this pipe is told first.
+    let committed = Head { position: Position { index: 2, ..start }, taken: 1, ..live.head(&pipe, UnixMillis(0)) };
+    let heads = HashMap::from([(pipe.clone(), committed)]);
+    live.lock([&pipe].into_iter()).move_head(&pipe, &heads, UnixMillis(0));
+    let head = live.head(&pipe, UnixMillis(0));
+    assert_eq!((head.position.index, head.taken), (1, 1));
+    let all = PageMax { messages: 9, bytes: usize::MAX };
+    let Sought::Found(Recovered::Page(page)) = live.recover(&pipe, start, all, UnixMillis(0)) else {
+        panic!("something is lost");
+    };
+    assert_eq!((page.messages.len(), page.up_to.index), (1, 1), "the second comes as news");
+}
