@@ -438,3 +438,23 @@ fn what_was_missed_comes_before_what_is_live_and_what_is_lost_is_a_gap() {
     let texts = String::from_utf8_lossy(&stage.sent(four)).matches("\"data\":\"text\"").count();
     assert_eq!(texts, 8, "1 to 6, 9 and 10; generation 4 knows no gaps");
 }
+
+#[test]
+fn what_is_kept_aside_for_one_who_reads_many_pipes_is_no_more_than_may_wait_for_it() {
+    let mut stage = stage();
+    let slot = stage.connect_five();
+    stage.is_ready = false;
+    let pipes: Vec<Pipe> = (0..100).map(|number| pipe(&format!("pipe_{number}"))).collect();
+    let wanted = pipes.iter().map(|pipe| format!("{{\"pipe\":\"{}\",\"last\":1}}", pipe.shown_name()));
+    let wanted = wanted.collect::<Vec<_>>().join(",");
+    stage.text(slot, &format!("{{\"do\":\"subscribe\",\"id\":1,\"pipes\":[{wanted}]}}"));
+    stage.answer(slot, Answer::Listening(Ok(listening(100))));
+    let mut published = Vec::new();
+    for index in 1..=200 {
+        let news: Vec<News> = pipes.iter().map(|pipe| news(pipe, index)).collect();
+        published.extend(news.iter().filter_map(|news| news.delivery().map(Arc::downgrade)));
+        stage.news(news);
+    }
+    let alive = published.iter().filter(|delivery| delivery.strong_count() > 0).count();
+    assert!(alive > 0 && alive * 256 <= config().outbox_bytes_max, "{alive} messages are kept aside");
+}
