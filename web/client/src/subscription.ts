@@ -58,7 +58,7 @@ export function call<Arguments extends readonly unknown[]>(callback: ((...given:
   }
 }
 
-/** What a client needs of a subscription, whatever its messages are. */
+/** What a client needs of a subscription, whatever its messages are. Programs do not see it, nor their types. */
 export interface Reader {
   readonly pipe: string
   deliver(message: Message): void
@@ -74,7 +74,7 @@ interface Waiter<Data> {
   reject(error: CometError): void
 }
 
-export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>>, Reader {
+export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>> {
   /** Settles with the node's answer to the subscription. */
   readonly ready: Promise<Ready>
   #settle!: { resolve(ready: Ready): void, reject(error: CometError): void }
