@@ -171,6 +171,18 @@ async function tabs() {
   for (const page of others) await complete(page, 'web_stream', 4_000)
   expect((await Promise.all(others.map(isMaster))).filter(Boolean).length === 1, 'there is one master again')
   expect(await others[0].evaluate(() => cometApi.client.count('web_stream')) === 1, 'and one connection')
+
+  step = 'killing the process of the next master in mid-stream'
+  const [master, last] = await isMaster(others[0]) ? others : others.toReversed()
+  const again = node.stream('web_stream', 4_000, 1_000, 4_000)
+  await last.waitForFunction(() => numbers.web_stream.length > 5_000)
+  const crashed = master.waitForEvent('crash')
+  const session = await context.newCDPSession(master)
+  session.send('Page.crash').catch(() => {})
+  await crashed
+  await last.waitForFunction(() => cometApi.isMaster())
+  await again
+  await complete(last, 'web_stream', 8_000)
 }
 
 async function restart() {
