@@ -13,11 +13,12 @@ const folder = process.argv[2] ?? `${here}dist`
 
 // Long names that no program, no wire and no other tab sees. Names of the platform must not stand here.
 const INSIDE = [
-  'abandon', 'after', 'answered', 'askAgain', 'asked', 'bytes', 'changed', 'closed', 'command', 'credentials',
-  'deafenLog', 'deliver', 'dialing', 'ears', 'enter', 'flush', 'forget', 'fromNode', 'fromTab', 'hasAudience', 'hold',
-  'isAnonymous', 'isFollowed', 'isLive', 'isOnline', 'isOwn', 'kind', 'leave', 'listenToLog', 'login', 'openChannel',
-  'opened', 'page', 'past', 'pastOfFirst', 'place', 'post', 'randomBytes', 'receive', 'received', 'reconnect',
-  'refused', 'release', 'rested', 'sent', 'storage', 'untaken', 'wake', 'watch', 'wish', 'world',
+  'abandon', 'after', 'answered', 'askAgain', 'asked', 'bytes', 'callback', 'changed', 'closed', 'command',
+  'credentials', 'deafenLog', 'deliver', 'dialing', 'ears', 'enter', 'first', 'flush', 'forget', 'fromNode',
+  'fromTab', 'hasAudience', 'hello', 'hold', 'isAnonymous', 'isFollowed', 'isLive', 'isOnline', 'isOwn', 'kind',
+  'leave', 'listenToLog', 'live', 'login', 'openChannel', 'opened', 'page', 'past', 'pastOfFirst', 'place', 'post',
+  'randomBytes', 'receive', 'received', 'reconnect', 'refused', 'release', 'rested', 'secure', 'sent', 'storage',
+  'tenant', 'untaken', 'wake', 'watch', 'wish', 'world',
 ]
 
 const shared = {
