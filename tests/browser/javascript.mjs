@@ -50,11 +50,13 @@ async function methods() {
     INSERT INTO pipes_messages (name, event, message) VALUES ('web_kept', 'old', '{"n":1}'), ('web_kept', 'old', 'plain');
     INSERT INTO users_messages (id, event, message) VALUES (${USER}, 'note', 'while away')`)
   const [ann, ben] = [await visit(await browser.newContext()), await visit(await browser.newContext())]
-  await classicMethods(ann, ben)
+  await classicLogins(ann, ben)
+  await classicMessages(ann, ben)
+  await classicQuestions(ann, ben)
   await modernMethods(ann, ben)
 }
 
-async function classicMethods(ann, ben) {
+async function classicLogins(ann, ben) {
   step = 'connecting'
   expect(await ann.evaluate(() => cometApi.isAuthorized()) === undefined, 'nothing is known before the start')
   await ann.evaluate(([user_id, user_key]) => {
@@ -79,9 +81,11 @@ async function classicMethods(ann, ben) {
     cometApi.start()
   })
   await heard(ben, 'nobody', 1)
+}
 
+async function classicMessages(ann, ben) {
   step = 'sending'
-  await until(ann, async () => new Promise(done => cometApi.count_users_in_pipe('web_chat', ({ data }) => done(data.user_in_pipe === 2))))
+  await ann.waitForFunction(async () => new Promise(done => cometApi.count_users_in_pipe('web_chat', ({ data }) => done(data.user_in_pipe === 2))))
   const values = [`it's "q" \\ C:\\temp`, '123', 5, null, true, [1, { a: 'ü🚀' }]]
   await ann.evaluate(values => { for (const value of values) cometApi.web_pipe_send('web_chat', 'say', value) }, values)
   const said = await heard(ben, 'say', values.length)
@@ -92,7 +96,9 @@ async function classicMethods(ann, ben) {
   await ann.evaluate(() => cometApi.web_pipe_send('@web_chat', 'say', 'who?'))
   expect((await heard(ben, 'say', values.length + 1)).at(-1).user_id === 0, 'the user is hidden')
   expect((await all(ann, 'list')).every(({ pipe }) => pipe !== 'web_chat'), 'none of it comes back to the sender')
+}
 
+async function classicQuestions(ann, ben) {
   step = 'asking'
   const asked = await ann.evaluate(user => Promise.all([
     new Promise(done => cometApi.getTrackPipeUsers('track_hall', ({ data }) => done(data))),
@@ -263,10 +269,6 @@ async function heard(page, name, count, isMeant = () => true) {
 
 function all(page, name) {
   return page.evaluate(name => told.filter(one => one.name === name), name)
-}
-
-function until(page, holds) {
-  return page.waitForFunction(holds)
 }
 
 function same(one, other) {
