@@ -56,6 +56,7 @@ fn main() {
 fn embedded(directory: std::path::PathBuf) -> Arc<dyn Store> {
     let config = store::embedded::Config {
         directory: Some(directory),
+        durability: store::embedded::Durability::Disk,
         history_bytes_max_per_pipe: HISTORY_BYTES_MAX,
         recovery_bytes_max: 64 * 1024 * 1024,
     };
