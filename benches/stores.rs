@@ -67,6 +67,7 @@ async fn in_redis(server: &redis::Redis) -> Arc<dyn Store> {
     let config = store::redis::Config {
         address: store::redis::Address::parse(&server.url()).unwrap(),
         wait_millis_max: 30_000,
+        replicas_min: 0,
         history_bytes_max_per_pipe: HISTORY_BYTES_MAX,
     };
     store::redis::open(&config, Vec::new(), Arc::new(SystemClock)).await.unwrap()

@@ -247,6 +247,7 @@ struct Draft {
     /// None is the embedded one.
     redis: Option<redis::Address>,
     redis_wait_millis_max: usize,
+    redis_replicas_min: usize,
     history_bytes_max_per_pipe: usize,
     recovery_bytes_max: usize,
     message_bytes_max: usize,
@@ -295,6 +296,7 @@ impl Draft {
             durability: Durability::Disk,
             redis: None,
             redis_wait_millis_max: 0,
+            redis_replicas_min: 0,
             history_bytes_max_per_pipe: 0,
             recovery_bytes_max: 0,
             message_bytes_max: 0,
@@ -379,6 +381,7 @@ impl Draft {
             Some(address) => Store::Redis(redis::Config {
                 address: address.clone(),
                 wait_millis_max: self.redis_wait_millis_max as u64,
+                replicas_min: self.redis_replicas_min as u64,
                 history_bytes_max_per_pipe,
             }),
         }

@@ -174,6 +174,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         kind: Kind::Count(|draft| &mut draft.redis_wait_millis_max, 100..=60_000),
     },
     Setting {
+        key: "redis_replicas_min",
+        flag: "redis-replicas-min",
+        group: DATA,
+        about: "So many replicas of a Redis have a message before it is acknowledged",
+        default: Some("0"),
+        example: "0",
+        kind: Kind::Count(|draft| &mut draft.redis_replicas_min, 0..=100),
+    },
+    Setting {
         key: "log",
         flag: "log",
         group: DATA,

@@ -49,6 +49,8 @@ pub struct Config {
     pub address: Address,
     /// How long Redis may take to answer, in milliseconds; so long publishers wait for one that is away.
     pub wait_millis_max: u64,
+    /// A message is acknowledged when so many replicas have it.
+    pub replicas_min: u64,
     /// Most bytes of history one pipe keeps.
     pub history_bytes_max_per_pipe: usize,
 }
@@ -60,6 +62,7 @@ pub struct Redis {
     registry: Arc<Registry>,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
+    replicas_min: u64,
     history_bytes_max_per_pipe: usize,
     lease: JoinHandle<()>,
     tasks: Vec<JoinHandle<()>>,
@@ -67,7 +70,7 @@ pub struct Redis {
 
 /// Opens the store; it will announce to `ears`, in whose order they have their [`EarId`]s.
 pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Result<Arc<Redis>, StoreError> {
-    let Config { address, wait_millis_max, history_bytes_max_per_pipe } = config.clone();
+    let Config { address, wait_millis_max, replicas_min, history_bytes_max_per_pipe } = config.clone();
     let wait = Duration::from_millis(wait_millis_max);
     let refused = |why: String| StoreError::Unavailable(format!("Redis at {address} cannot be used: {why}"));
     let listened = Arc::new(Listened::new(ears));
@@ -100,7 +103,8 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     // Before anybody listens: who is not believed to be there does not count.
     let leased = registry.renew_lease().await;
     let lease = tokio::spawn(Arc::clone(&registry).keep_lease());
-    let store = Redis { commands, listened, registry, gate, clock, history_bytes_max_per_pipe, lease, tasks };
+    let store =
+        Redis { commands, listened, registry, gate, clock, replicas_min, history_bytes_max_per_pipe, lease, tasks };
     leased.map(|()| Arc::new(store))
 }
 
@@ -225,7 +229,8 @@ impl Store for Redis {
         let bases: Vec<String> = batch.iter().map(|publish| keys::base_of(&publish.pipe)).collect();
         // What is known to be a repeat may be sent twice.
         let again = if batch.iter().all(|publish| publish.id_is_chosen) { Again::Yes } else { Again::No };
-        let mut answer = self.commands.ask(&self.publishing(&batch, &bases), again).await?;
+        let mut answer =
+            self.commands.ask_replicated(&self.publishing(&batch, &bases), again, self.replicas_min).await?;
         let mut published = Vec::with_capacity(batch.len());
         for _ in &batch {
             let position = Position { epoch: answer.number()?, index: answer.number()? };

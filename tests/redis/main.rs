@@ -12,6 +12,7 @@ mod losing;
 #[path = "../world/node.rs"]
 mod node;
 mod refusing;
+mod replicas;
 #[path = "../world/redis.rs"]
 mod server;
 mod sharing;
@@ -48,16 +49,15 @@ impl Node {
     }
 
     async fn tried(server: &Server, wait_millis_max: u64) -> Result<Node, StoreError> {
+        Node::configured(&config(wait_millis_max, server)).await
+    }
+
+    async fn configured(config: &Config) -> Result<Node, StoreError> {
         let woken = Arc::new(tokio::sync::Notify::new());
         let of_ear = Arc::clone(&woken);
         let ear = Ear::new(1024 * 1024, Box::new(move || of_ear.notify_one()));
         let clock = Arc::new(StillClock::at(1_700_000_000_000));
-        let config = Config {
-            address: Address::parse(&server.url()).unwrap(),
-            wait_millis_max,
-            history_bytes_max_per_pipe: 1024 * 1024,
-        };
-        let store = open(&config, vec![Arc::clone(&ear)], clock.clone()).await?;
+        let store = open(config, vec![Arc::clone(&ear)], clock.clone()).await?;
         Ok(Node { store, ear, woken, clock })
     }
 
@@ -150,5 +150,10 @@ fn reason(error: StoreError) -> String {
 }
 
 fn config(wait_millis_max: u64, server: &Server) -> Config {
-    Config { address: Address::parse(&server.url()).unwrap(), wait_millis_max, history_bytes_max_per_pipe: 1024 * 1024 }
+    Config {
+        address: Address::parse(&server.url()).unwrap(),
+        wait_millis_max,
+        replicas_min: 0,
+        history_bytes_max_per_pipe: 1024 * 1024,
+    }
 }

@@ -51,6 +51,7 @@ async fn world_in(redis: &redis::Redis) -> World {
     let config = store::redis::Config {
         address: store::redis::Address::parse(&redis.url()).unwrap(),
         wait_millis_max: 30_000,
+        replicas_min: 0,
         history_bytes_max_per_pipe: 1024 * 1024,
     };
     let store = store::redis::open(&config, ears.clone(), clock.clone()).await.unwrap();

@@ -73,6 +73,23 @@ impl Redis {
         format!("rediss://localhost:{}/0", self.tls_port.expect("it has TLS"))
     }
 
+    /// Listens on a port of loopback from now on, for replicas.
+    pub fn take_replicas(&self) -> u16 {
+        for _ in 0..10 {
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            let port = free.expect("a free port").port();
+            if self.ask(&["CONFIG", "SET", "port", &port.to_string()]).starts_with("+OK") {
+                return port;
+            }
+        }
+        panic!("no free port");
+    }
+
+    /// A copy of a server that takes replicas on this port.
+    pub fn replica_of(port: u16) -> Redis {
+        Redis::with(&["--save", "", "--replicaof", "127.0.0.1", &port.to_string(), "--repl-diskless-sync-delay", "0"])
+    }
+
     /// The file of its certificate.
     pub fn certificate(&self) -> String {
         self.directory.path().join("certificate.pem").display().to_string()

@@ -43,7 +43,8 @@ pub struct Commands {
 
 /// What came of sending a command once.
 enum Sent {
-    Answered(Value),
+    /// By the connection of this number.
+    Answered(u64, Value),
     /// It was not: the connection of this number was broken already.
     Not(u64),
     /// The connection of this number broke before the answer.
@@ -66,19 +67,59 @@ impl Commands {
 
     /// Gives a command and waits for its answer, both within the limit of time.
     pub async fn ask(&self, command: &Cmd, again: Again) -> Result<Answer, StoreError> {
+        self.ask_replicated(command, again, 0).await
+    }
+
+    /// The same, and waits, within the same limit, until so many replicas have what the command wrote.
+    pub async fn ask_replicated(&self, command: &Cmd, again: Again, replicas_min: u64) -> Result<Answer, StoreError> {
         let is_sent = AtomicBool::new(false);
-        let asking = self.ask_until_answered(command, again, &is_sent);
+        let asking = async {
+            let (number, value) = self.ask_until_answered(command, again, &is_sent).await?;
+            if replicas_min > 0 {
+                self.until_replicated(number, replicas_min).await?;
+            }
+            Ok(Answer::new(value))
+        };
         match timeout_at(Instant::now() + self.wait, asking).await {
-            Ok(answer) => answer.map(Answer::new),
+            Ok(answer) => answer,
             Err(_) => Err(self.late(again, is_sent.load(Ordering::Relaxed))),
         }
     }
 
-    async fn ask_until_answered(&self, command: &Cmd, again: Again, is_sent: &AtomicBool) -> Result<Value, StoreError> {
+    /// WAIT speaks of what its own connection has written. Asked on another, after a fail-over perhaps, it would say
+    /// that all is well with something that is gone.
+    async fn until_replicated(&self, number: u64, replicas_min: u64) -> Result<(), StoreError> {
+        let (now, mut connection) = self.connection(None).await?;
+        if now != number {
+            return Err(self.unknown("the connection broke before its replicas had it"));
+        }
+        // A repeat has written nothing: what is written here comes behind everything that was written before.
+        // Redis answers how many have it before the time is over that the caller has.
+        let millis = u64::try_from(self.wait.as_millis() / 2).unwrap_or(u64::MAX);
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SET").arg("cometql:replicated").arg(1).ignore();
+        pipeline.cmd("WAIT").arg(replicas_min).arg(millis);
+        let answered: Result<(u64,), RedisError> = pipeline.query_async(&mut connection).await;
+        match answered {
+            Ok((replicas,)) if replicas >= replicas_min => Ok(()),
+            Ok((replicas,)) => {
+                Err(self.unknown(&format!("{replicas} of {replicas_min} replicas (redis_replicas_min) have it")))
+            }
+            Err(_) => Err(self.unknown("the connection broke before its replicas had it")),
+        }
+    }
+
+    /// The answer, and the number of the connection that it came by.
+    async fn ask_until_answered(
+        &self,
+        command: &Cmd,
+        again: Again,
+        is_sent: &AtomicBool,
+    ) -> Result<(u64, Value), StoreError> {
         let mut lost = None;
         loop {
             match self.send(command, lost, is_sent).await? {
-                Sent::Answered(value) => return Ok(value),
+                Sent::Answered(number, value) => return Ok((number, value)),
                 Sent::Not(number) => {
                     is_sent.store(false, Ordering::Relaxed);
                     lost = Some(number);
@@ -107,7 +148,7 @@ impl Commands {
             Poll::Pending => answer.await,
         };
         Ok(match answer.and_then(Value::extract_error) {
-            Ok(value) => Sent::Answered(value),
+            Ok(value) => Sent::Answered(number, value),
             // A connection that says what is no Redis's is given up, too.
             Err(error) if error.is_io_error() || error.is_unrecoverable_error() => Sent::Lost(number),
             Err(error) => Sent::Refused(error),
