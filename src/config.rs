@@ -14,7 +14,8 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 use crate::node::{AllowedOrigins, CometStrings, Origin};
-use crate::store::embedded;
+use crate::store::embedded::{self, Durability};
+use crate::store::redis;
 use crate::user::TenantId;
 use crate::{mysql, node, ws};
 
@@ -27,6 +28,7 @@ mod settings;
 mod tenant;
 mod value;
 
+use flags::Asked;
 pub use password::{Password, PasswordSource, Place};
 use settings::{SETTINGS, Setting};
 use tenant::TenantDraft;
@@ -42,6 +44,10 @@ pub enum Command {
     Run(Box<Settings>),
     /// Print this text, the answer of `check-config`, and exit with 0. The text ends with a newline.
     CheckConfig(String),
+    /// Write a copy of the store in this directory to this file, and exit.
+    Backup { directory: PathBuf, file: PathBuf },
+    /// Put this backup into this directory, and exit.
+    Restore { directory: PathBuf, file: PathBuf },
     /// Print this text, the answer of `--help` or `--version`, and exit with 0. The text ends with a newline.
     Say(String),
 }
@@ -51,7 +57,7 @@ pub enum Command {
 pub struct Settings {
     pub mysql: mysql::Config,
     pub ws: ws::Config,
-    pub store: embedded::Config,
+    pub store: Store,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
     /// How long a user who has gone may be back before it is said, in seconds.
@@ -59,14 +65,21 @@ pub struct Settings {
     /// How SQL clients begin that have not set `comet_strings`.
     pub comet_strings: CometStrings,
     pub origins: AllowedOrigins,
-    /// Every setting that is a number, by name.
-    pub limits: Arc<[(&'static str, u64)]>,
+    /// Every setting that SHOW VARIABLES has, by name, as it shows it.
+    pub shown: Arc<[(&'static str, Box<str>)]>,
     /// What is configured for single tenants.
     pub tenants: BTreeMap<TenantId, TenantSecrets>,
     /// Where the password comes from; [`PasswordSource::resolve`] gets it.
     pub password: PasswordSource,
     /// What is logged: this level and the graver ones.
     pub log: LevelFilter,
+}
+
+/// Where messages get their numbers and are kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    Embedded(embedded::Config),
+    Redis(redis::Config),
 }
 
 impl Settings {
@@ -82,7 +95,7 @@ impl Settings {
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.origins.clone(),
-            limits: Arc::clone(&self.limits),
+            shown: Arc::clone(&self.shown),
             tenants: tenants.collect::<Result<_, ConfigError>>()?,
         })
     }
@@ -121,13 +134,27 @@ pub fn read(
         }
     }
     let mut settings = draft.finish()?;
-    settings.limits =
-        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::number(setting, &mut draft)?))).collect();
-    if flags.check_config {
-        settings.check_files(&draft)?;
-        return Ok(Command::CheckConfig(report::write(&mut draft, file.path.as_deref())));
-    }
-    Ok(Command::Run(Box::new(settings)))
+    settings.shown =
+        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::variable(setting, &mut draft)?))).collect();
+    let directory = |settings: Settings| {
+        let text = match settings.store {
+            Store::Embedded(embedded::Config { directory: Some(directory), .. }) => return Ok(directory),
+            Store::Embedded(_) => "with --memory there is no data directory: name one with --data-dir",
+            Store::Redis(_) => "what is in Redis is copied with Redis's own means: see docs/REDIS.md",
+        };
+        Err(ConfigError(text.to_owned()))
+    };
+    Ok(match flags.asked {
+        Asked::Run => Command::Run(Box::new(settings)),
+        Asked::CheckConfig => {
+            settings.check_files(&draft)?;
+            Command::CheckConfig(report::write(&mut draft, file.path.as_deref()))
+        }
+        Asked::Backup(path) => Command::Backup { directory: directory(settings)?, file: working_directory.join(path) },
+        Asked::Restore(path) => {
+            Command::Restore { directory: directory(settings)?, file: working_directory.join(path) }
+        }
+    })
 }
 
 /// Where a value was given, from the weakest to the strongest.
@@ -216,6 +243,10 @@ struct Draft {
     working_directory: PathBuf,
     mysql: mysql::Config,
     ws: ws::Config,
+    durability: Durability,
+    /// None is the embedded one.
+    redis: Option<redis::Address>,
+    redis_wait_millis_max: usize,
     history_bytes_max_per_pipe: usize,
     recovery_bytes_max: usize,
     message_bytes_max: usize,
@@ -261,6 +292,9 @@ impl Draft {
                 drain_seconds_max: 0,
                 ear_bytes_max: 0,
             },
+            durability: Durability::Disk,
+            redis: None,
+            redis_wait_millis_max: 0,
             history_bytes_max_per_pipe: 0,
             recovery_bytes_max: 0,
             message_bytes_max: 0,
@@ -322,19 +356,32 @@ impl Draft {
             },
             ws: ws::Config { message_bytes_max: self.message_bytes_max, ..self.ws.clone() },
             password: self.password_source(directory.as_deref())?,
-            store: embedded::Config {
-                directory,
-                history_bytes_max_per_pipe: self.history_bytes_max_per_pipe,
-                recovery_bytes_max: self.recovery_bytes_max,
-            },
+            store: self.store(directory),
             message_bytes_max: self.message_bytes_max,
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.allowed_origins(),
-            limits: Arc::default(),
+            shown: Arc::default(),
             tenants: self.tenant_secrets()?,
             log: self.log,
         })
+    }
+
+    fn store(&self, directory: Option<PathBuf>) -> Store {
+        let history_bytes_max_per_pipe = self.history_bytes_max_per_pipe;
+        match &self.redis {
+            None => Store::Embedded(embedded::Config {
+                directory,
+                durability: self.durability,
+                history_bytes_max_per_pipe,
+                recovery_bytes_max: self.recovery_bytes_max,
+            }),
+            Some(address) => Store::Redis(redis::Config {
+                address: address.clone(),
+                wait_millis_max: self.redis_wait_millis_max as u64,
+                history_bytes_max_per_pipe,
+            }),
+        }
     }
 
     fn allowed_origins(&self) -> AllowedOrigins {

@@ -11,10 +11,10 @@ use cometql::clock::SystemClock;
 use cometql::config::{self, Command, Password, Place, Settings};
 use cometql::node::Node;
 use cometql::status::Status;
-use cometql::store::embedded;
+use cometql::store::{Ear, Store, embedded, redis};
 use cometql::ws::{self, Posts, http::Site, page, script::Script};
 use cometql::{mysql, ws::page::About};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{self, Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +27,16 @@ fn main() -> ExitCode {
         })
         .and_then(|command| match command {
             Command::Run(settings) => run(&settings),
+            Command::Backup { directory, file } => {
+                let count = embedded::backup(&directory, &file).map_err(in_a_line)?;
+                println!("{}: {count} records", file.display());
+                Ok(())
+            }
+            Command::Restore { directory, file } => {
+                let count = embedded::restore(&file, &directory).map_err(in_a_line)?;
+                println!("{}: {count} records; start a node with this --data-dir", directory.display());
+                Ok(())
+            }
             Command::CheckConfig(text) | Command::Say(text) => {
                 print!("{text}");
                 Ok(())
@@ -70,7 +80,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     })?;
     let posts = Posts::new(&settings.ws).map_err(in_a_line)?;
     let clock = Arc::new(SystemClock);
-    let store = embedded::open(&settings.store, posts.ears(), clock.clone()).map_err(in_a_line)?;
+    let store = open_store(&settings.store, posts.ears(), clock.clone()).await?;
     let password = settings.password.resolve().map_err(in_a_line)?;
     let node_config = settings.node(&password).map_err(in_a_line)?;
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
@@ -88,6 +98,8 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let stopping = StopSignals::new().map_err(in_a_line)?;
     print!("{}", first_lines(settings, sql_address, address, &password));
 
+    // A file that must not grow is an error to whoever publishes, and not the end.
+    let _too_large = signal(SignalKind::from_raw(process::Signal::XFSZ.as_raw())).map_err(in_a_line)?;
     let (stop, stopped) = watch::channel(false);
     let sql = tokio::spawn(mysql::serve(
         sql_listener,
@@ -108,6 +120,17 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     browsers.await.map_err(in_a_line)?.map_err(in_a_line)?;
     node.close().await;
     Ok(())
+}
+
+async fn open_store(
+    config: &config::Store,
+    ears: Vec<Arc<Ear>>,
+    clock: Arc<SystemClock>,
+) -> Result<Arc<dyn Store>, String> {
+    Ok(match config {
+        config::Store::Embedded(config) => embedded::open(config, ears, clock).map_err(in_a_line)?,
+        config::Store::Redis(config) => redis::open(config, ears, clock).await.map_err(in_a_line)?,
+    })
 }
 
 fn in_a_line(error: impl std::fmt::Display) -> String {
@@ -147,9 +170,12 @@ fn about(sql_address: SocketAddr, password: &Password) -> About {
 
 /// What listens where, and a line to paste.
 fn first_lines(settings: &Settings, sql_address: SocketAddr, address: SocketAddr, password: &Password) -> String {
-    let data = match &settings.store.directory {
-        Some(directory) => directory.display().to_string(),
-        None => "in memory: nothing is on disk".to_owned(),
+    let data = match &settings.store {
+        config::Store::Embedded(config) => match &config.directory {
+            Some(directory) => directory.display().to_string(),
+            None => "in memory: nothing is on disk".to_owned(),
+        },
+        config::Store::Redis(config) => format!("in Redis at {}", config.address),
     };
     let (host, port) = (sql_address.ip(), sql_address.port());
     let shown = match password.place() {

@@ -74,6 +74,7 @@ fn build(config: ws::Config, of_node: node::Config, around: impl FnOnce(Arc<dyn 
     let posts = Posts::new(&config).unwrap();
     let in_memory = embedded::Config {
         directory: None,
+        durability: embedded::Durability::Disk,
         history_bytes_max_per_pipe: 64 * 1024 * 1024,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::head::Head;
-use super::listeners::Listeners;
 use super::window::{NodeBytes, Window};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Position};
+use crate::store::listeners::Listeners;
 use crate::store::{EarId, Listening, Page, PageMax, Recovered, WINDOW_MILLIS_MAX};
 
 pub struct LivePipe {
@@ -78,6 +78,21 @@ impl LivePipe {
         }
         // Nothing was published behind it, or all of that was deleted.
         Sought::Found(Recovered::Page(Page { messages: Vec::new(), up_to: position, more: false }))
+    }
+
+    /// What was numbered up to here is on disk, although nobody was told so.
+    pub fn skip_to(&mut self, position: Position) {
+        if self.head.position.epoch == position.epoch {
+            self.head.position.index = self.head.position.index.max(position.index);
+            self.head.trim(position.index);
+        }
+    }
+
+    /// Something that was announced may be gone. The disk stands at `known`.
+    pub fn begin_new_epoch(&mut self, known: Head) {
+        let index = self.head.position.index.max(known.position.index);
+        self.head = Head { position: Position { index, ..known.position }, floor: index, ..known };
+        self.window = None;
     }
 
     /// Nobody would miss it: what it keeps without a setting, the disk knows.
