@@ -110,3 +110,11 @@ fn everyone_has_everything_in_order_and_once_or_is_told_of_a_gap() {
     println!("{messages} messages, {gaps} gaps");
     assert!(messages > 10 * (end - start) as usize && (gaps > 0 || end - start < 100), "too little has happened");
 }
+
+#[test]
+fn a_world_is_wholly_given_by_its_seed() {
+    for seed in 0..10 {
+        let [one, other] = [run(seed), run(seed)];
+        assert_eq!((one.messages, one.gaps, one.trace), (other.messages, other.gaps, other.trace), "seed {seed}");
+    }
+}

@@ -245,7 +245,7 @@ impl House {
     }
 }
 
-fn who(whose: &Whose) -> String {
+pub fn who(whose: &Whose) -> String {
     match whose {
         Whose::Connection(id) => format!("for {}.{}", id.slot, id.serial),
         Whose::Pipe(missing) => format!("missing behind {}", missing.behind.index),
@@ -276,6 +276,7 @@ pub fn outcome(answer: &Answer) -> String {
             let indexes: Vec<u64> = page.messages.iter().map(|delivery| delivery.position.index).collect();
             format!("{indexes:?} up to {}, more {}", page.up_to.index, page.more)
         }
+        Answer::Recovered(Ok(Recovered::Lost(now))) => format!("lost up to {}", now.index),
         Answer::Published(Ok(published)) => format!("{}, repeat {}", published.position.index, published.is_repeat),
         other => format!("{other:?}"),
     }

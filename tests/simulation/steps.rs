@@ -8,7 +8,7 @@ use cometql::user::UserId;
 use uuid::Uuid;
 
 use super::five::{Five, TENANT, Wish, named};
-use super::house::{SHARDS, shortened};
+use super::house::{SHARDS, shortened, who};
 use super::random::Random;
 use super::truth::plain;
 use super::world::{Browser, Kind, World};
@@ -91,7 +91,7 @@ impl World {
             let at = self.house.random.below(self.house.answers.len());
             let (shard, whose, answer) = self.house.answers.swap_remove(at);
             let now = self.now();
-            self.house.note(|| format!("shard {shard} has an answer for {whose:?}"));
+            self.house.note(|| format!("shard {shard} has an answer {}", who(&whose)));
             self.step(shard, |shard, ask| shard.answered(whose, answer, now, ask));
         }
     }

@@ -15,8 +15,8 @@ pub struct Truth {
     pipes: BTreeMap<Pipe, Told>,
     /// First publishes under chosen ids, and when that was.
     chosen: HashMap<(Pipe, MessageId), (Position, u64)>,
-    /// Where each text stands; no two messages have the same.
-    texts: HashMap<String, (Pipe, Position)>,
+    /// Where each text stands: more than once if it was repeated when nobody knew it any more.
+    texts: HashMap<String, Vec<(Pipe, Position)>>,
 }
 
 /// What is known of a pipe.
@@ -74,8 +74,12 @@ impl Truth {
         self.pipes.get(pipe)?.newest
     }
 
-    pub fn place_of(&self, text: &str) -> Option<&(Pipe, Position)> {
-        self.texts.get(plain(text))
+    /// Where a text stands in a pipe, behind a position if it does.
+    pub fn place_of(&self, text: &str, of: &Pipe, behind: Option<Position>) -> Option<Position> {
+        let places = self.texts.get(plain(text))?.iter().filter(|(pipe, _)| pipe == of).map(|(_, position)| *position);
+        let is_behind =
+            |place: &Position| behind.is_none_or(|behind| place.epoch != behind.epoch || place.index > behind.index);
+        places.clone().find(is_behind).or(places.last())
     }
 
     fn message(&self, pipe: &Pipe, position: Position) -> Option<&Message> {
@@ -150,7 +154,7 @@ impl Truth {
             }
             self.chosen.insert((pipe.clone(), id), (published.position, now));
         }
-        self.texts.insert(text.clone(), (pipe.clone(), published.position));
+        self.texts.entry(text.clone()).or_default().push((pipe.clone(), published.position));
         let bytes = publish.message.bytes() + publish.event.as_str().len();
         let message = Message { text, bytes, sent_at: now, is_deleted: false, origin: publish.origin };
         self.told(&pipe).publish(message, published.position, now).map_err(|wrong| format!("{pipe:?}: {wrong}"))

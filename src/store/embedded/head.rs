@@ -54,12 +54,14 @@ impl Head {
     }
 }
 
-/// Random, and within what a JavaScript number holds exactly.
+/// Random, within what a JavaScript number holds exactly, and always with as many digits: how long a frame is does not
+/// hang on chance.
 fn new_epoch() -> u64 {
     // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
-    getrandom::u64().unwrap_or_else(|_| {
+    let random = getrandom::u64().unwrap_or_else(|_| {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(1, |since| u64::from(since.subsec_nanos()) ^ (since.as_secs() << 20))
-    }) >> 11
+    });
+    1 << 52 | random >> 12
 }
