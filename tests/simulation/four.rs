@@ -89,8 +89,7 @@ impl Four {
         let had = self.heard.get(&pipe).and_then(|heard| heard.last);
         let place = truth.place_of(text, &pipe, had);
         let position = place.ok_or_else(|| format!("nobody said that: {json}"))?;
-        // A history does not say which connection sent a message: what was missed and is read there comes back.
-        if truth.is_from(&pipe, position, self.id) && !truth.is_kept(&pipe, position.index) {
+        if truth.is_from(&pipe, position, self.id) {
             return Err(format!("its own came back: {json}"));
         }
         let heard = self.heard.entry(pipe.clone()).or_default();

@@ -76,10 +76,11 @@ impl Truth {
 
     /// Where a text stands in a pipe, behind a position if it does.
     pub fn place_of(&self, text: &str, of: &Pipe, behind: Option<Position>) -> Option<Position> {
-        let places = self.texts.get(plain(text))?.iter().filter(|(pipe, _)| pipe == of).map(|(_, position)| *position);
+        let mut places =
+            self.texts.get(plain(text))?.iter().filter(|(pipe, _)| pipe == of).map(|(_, position)| *position);
         let is_behind =
             |place: &Position| behind.is_none_or(|behind| place.epoch != behind.epoch || place.index > behind.index);
-        places.clone().find(is_behind).or(places.last())
+        places.clone().find(is_behind).or(places.next_back())
     }
 
     fn message(&self, pipe: &Pipe, position: Position) -> Option<&Message> {

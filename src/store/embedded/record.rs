@@ -6,9 +6,12 @@ use uuid::Uuid;
 use super::head::Head;
 use super::repeats::First;
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
+use crate::pipe::{ConnectionId, Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use crate::store::{Published, Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
+
+/// What a connection takes in a record.
+const ORIGIN_BYTES: usize = 13;
 
 const NAMED: u8 = 1;
 const LOG: u8 = 2;
@@ -121,15 +124,17 @@ pub fn record_of(shelf: Shelf, key: &[u8], record: &[u8]) -> Result<(Record, Str
     Ok((named, value_of(key, record)?))
 }
 
-/// Message: epoch, id, time in milliseconds, user (0: none), length of the event, event, text.
+/// Message: epoch, id, time in milliseconds, user (0: none), connection that sent it (zeros: none), length of the event,
+/// event, text.
 pub fn message_record(key: &[u8], delivery: &Delivery) -> Vec<u8> {
     let event = delivery.event.as_str().as_bytes();
     let text = delivery.message.as_str().as_bytes();
-    let mut record = Vec::with_capacity(8 + 16 + 8 + 4 + 1 + event.len() + text.len() + 4);
+    let mut record = Vec::with_capacity(8 + 16 + 8 + 4 + ORIGIN_BYTES + 1 + event.len() + text.len() + 4);
     record.extend_from_slice(&delivery.position.epoch.to_be_bytes());
     record.extend_from_slice(delivery.id.0.as_bytes());
     record.extend_from_slice(&delivery.sent_at.0.to_be_bytes());
     record.extend_from_slice(&delivery.user.map_or(0, UserId::number).to_be_bytes());
+    record.extend_from_slice(&delivery.origin.map_or([0; ORIGIN_BYTES], origin_record));
     // An event has at most 64 bytes by its type.
     record.push(u8::try_from(event.len()).unwrap_or(0));
     record.extend_from_slice(event);
@@ -148,6 +153,7 @@ fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
     let (id, rest) = rest.split_first_chunk::<16>()?;
     let (sent_at, rest) = rest.split_first_chunk::<8>()?;
     let (user, rest) = rest.split_first_chunk::<4>()?;
+    let (origin, rest) = rest.split_first_chunk::<ORIGIN_BYTES>()?;
     let (event_bytes, rest) = rest.split_first()?;
     let (event, text) = rest.split_at_checked(usize::from(*event_bytes))?;
     Some(Delivery {
@@ -157,10 +163,30 @@ fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
         event: std::str::from_utf8(event).ok()?.parse::<Event>().ok()?,
         message: Message::new(String::from_utf8(text.to_vec()).ok()?, usize::MAX).ok()?,
         user: UserId::new(u64::from(u32::from_be_bytes(*user))),
-        origin: None,
+        origin: origin_of(origin),
         sent_at: UnixMillis(u64::from_be_bytes(*sent_at)),
         encoded: Encoded::default(),
     })
+}
+
+/// Connection: node, shard, slot, serial. Its own messages do not come back to it, not even from here.
+fn origin_record(origin: ConnectionId) -> [u8; ORIGIN_BYTES] {
+    let mut record = [0; ORIGIN_BYTES];
+    record[..4].copy_from_slice(&origin.node.to_be_bytes());
+    record[4] = origin.shard;
+    record[5..9].copy_from_slice(&origin.slot.to_be_bytes());
+    record[9..].copy_from_slice(&origin.serial.to_be_bytes());
+    record
+}
+
+fn origin_of(record: &[u8; ORIGIN_BYTES]) -> Option<ConnectionId> {
+    let (node, rest) = record.split_first_chunk::<4>()?;
+    let (shard, rest) = rest.split_first()?;
+    let (slot, serial) = rest.split_first_chunk::<4>()?;
+    let number = |bytes: &[u8; 4]| u32::from_be_bytes(*bytes);
+    let (node, slot, serial) = (number(node), number(slot), number(serial.try_into().ok()?));
+    // A serial number begins with 1.
+    (serial > 0).then_some(ConnectionId { node, shard: *shard, slot, serial })
 }
 
 /// Head: epoch, index of the newest message, how many messages are kept, how many bytes their records have, up to
@@ -268,7 +294,7 @@ mod tests {
             event: "greeting".parse().unwrap(),
             message: Message::new("a 😀 'quoted' \\ text".into(), 100).unwrap(),
             user: UserId::new(7),
-            origin: None,
+            origin: Some(ConnectionId { node: 9, shard: 1, slot: 0, serial: 70_000 }),
             sent_at: UnixMillis(1_700_000_000_123),
             encoded: Default::default(),
         }
@@ -286,6 +312,9 @@ mod tests {
         assert_eq!(read.message, written.message);
         assert_eq!(read.user, written.user);
         assert_eq!(read.sent_at, written.sent_at);
+        assert_eq!(read.origin, written.origin);
+        let of_backend = Delivery { origin: None, ..delivery(&pipe) };
+        assert_eq!(message_of(&pipe, &key, 3, &message_record(&key, &of_backend)).unwrap().origin, None);
     }
 
     #[test]
