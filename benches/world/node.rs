@@ -16,9 +16,15 @@ pub const PASSWORD: &str = "bench";
 impl Node {
     /// A node with its store in memory, and these flags besides.
     pub fn start(flags: &[&str]) -> Node {
+        Node::start_with_store(&["--memory"], flags)
+    }
+
+    /// A node with the store that these flags name, and these besides.
+    pub fn start_with_store(store: &[&str], flags: &[&str]) -> Node {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cometql"))
-            .args(["--memory", "--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0", "--log", "warn"])
+            .args(["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0", "--log", "warn"])
             .args(["--password", PASSWORD])
+            .args(store)
             .args(flags)
             .stdout(Stdio::piped())
             .spawn()
