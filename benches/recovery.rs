@@ -100,11 +100,11 @@ fn measure(shape: &Shape) {
         return println!("{:<14} there is no redis-server to start, or the node does not know Redis", shape.name);
     }
     let home = tempfile::tempdir().expect("a temporary directory");
-    let directory = home.path().to_str().expect("UTF-8").to_owned();
     let address = redis.as_ref().map(Redis::address);
-    let mut store = vec!["--data-dir", &directory, "--ping-seconds", "3600"];
-    store.extend(address.iter().flat_map(|address| ["--store", address.as_str()]));
-    let node = Node::start_with_store(&store, shape.flags);
+    let mut flags = vec!["--ping-seconds", "3600"];
+    flags.extend(shape.flags);
+    flags.extend(address.iter().flat_map(|address| ["--store", address.as_str()]));
+    let node = Node::on_disk(home.path(), &flags);
     let mut sql = Pipeline::connect(node.sql, PASSWORD);
     let pipes: Vec<String> = (0..PIPES).map(|number| format!("pipe_{number}")).collect();
     if shape.keeps {

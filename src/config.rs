@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 use crate::node::{AllowedOrigins, CometStrings, Origin};
-use crate::store::embedded;
+use crate::store::embedded::{self, Durability};
 use crate::user::TenantId;
 use crate::{mysql, node, ws};
 
@@ -27,6 +27,7 @@ mod settings;
 mod tenant;
 mod value;
 
+use flags::Asked;
 pub use password::{Password, PasswordSource, Place};
 use settings::{SETTINGS, Setting};
 use tenant::TenantDraft;
@@ -42,6 +43,10 @@ pub enum Command {
     Run(Box<Settings>),
     /// Print this text, the answer of `check-config`, and exit with 0. The text ends with a newline.
     CheckConfig(String),
+    /// Write a copy of the store in this directory to this file, and exit.
+    Backup { directory: PathBuf, file: PathBuf },
+    /// Put this backup into this directory, and exit.
+    Restore { directory: PathBuf, file: PathBuf },
     /// Print this text, the answer of `--help` or `--version`, and exit with 0. The text ends with a newline.
     Say(String),
 }
@@ -59,8 +64,8 @@ pub struct Settings {
     /// How SQL clients begin that have not set `comet_strings`.
     pub comet_strings: CometStrings,
     pub origins: AllowedOrigins,
-    /// Every setting that is a number, by name.
-    pub limits: Arc<[(&'static str, u64)]>,
+    /// Every setting that SHOW VARIABLES has, by name, as it shows it.
+    pub shown: Arc<[(&'static str, Box<str>)]>,
     /// What is configured for single tenants.
     pub tenants: BTreeMap<TenantId, TenantSecrets>,
     /// Where the password comes from; [`PasswordSource::resolve`] gets it.
@@ -82,7 +87,7 @@ impl Settings {
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.origins.clone(),
-            limits: Arc::clone(&self.limits),
+            shown: Arc::clone(&self.shown),
             tenants: tenants.collect::<Result<_, ConfigError>>()?,
         })
     }
@@ -121,13 +126,23 @@ pub fn read(
         }
     }
     let mut settings = draft.finish()?;
-    settings.limits =
-        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::number(setting, &mut draft)?))).collect();
-    if flags.check_config {
-        settings.check_files(&draft)?;
-        return Ok(Command::CheckConfig(report::write(&mut draft, file.path.as_deref())));
-    }
-    Ok(Command::Run(Box::new(settings)))
+    settings.shown =
+        SETTINGS.iter().filter_map(|setting| Some((setting.key, value::variable(setting, &mut draft)?))).collect();
+    let directory = |settings: Settings| {
+        let nowhere = || ConfigError("with --memory there is no data directory: name one with --data-dir".to_owned());
+        settings.store.directory.ok_or_else(nowhere)
+    };
+    Ok(match flags.asked {
+        Asked::Run => Command::Run(Box::new(settings)),
+        Asked::CheckConfig => {
+            settings.check_files(&draft)?;
+            Command::CheckConfig(report::write(&mut draft, file.path.as_deref()))
+        }
+        Asked::Backup(path) => Command::Backup { directory: directory(settings)?, file: working_directory.join(path) },
+        Asked::Restore(path) => {
+            Command::Restore { directory: directory(settings)?, file: working_directory.join(path) }
+        }
+    })
 }
 
 /// Where a value was given, from the weakest to the strongest.
@@ -216,6 +231,7 @@ struct Draft {
     working_directory: PathBuf,
     mysql: mysql::Config,
     ws: ws::Config,
+    durability: Durability,
     history_bytes_max_per_pipe: usize,
     recovery_bytes_max: usize,
     message_bytes_max: usize,
@@ -261,6 +277,7 @@ impl Draft {
                 drain_seconds_max: 0,
                 ear_bytes_max: 0,
             },
+            durability: Durability::Disk,
             history_bytes_max_per_pipe: 0,
             recovery_bytes_max: 0,
             message_bytes_max: 0,
@@ -324,6 +341,7 @@ impl Draft {
             password: self.password_source(directory.as_deref())?,
             store: embedded::Config {
                 directory,
+                durability: self.durability,
                 history_bytes_max_per_pipe: self.history_bytes_max_per_pipe,
                 recovery_bytes_max: self.recovery_bytes_max,
             },
@@ -331,7 +349,7 @@ impl Draft {
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
             origins: self.allowed_origins(),
-            limits: Arc::default(),
+            shown: Arc::default(),
             tenants: self.tenant_secrets()?,
             log: self.log,
         })

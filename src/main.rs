@@ -14,7 +14,7 @@ use cometql::status::Status;
 use cometql::store::embedded;
 use cometql::ws::{self, Posts, http::Site, page, script::Script};
 use cometql::{mysql, ws::page::About};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{self, Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +27,16 @@ fn main() -> ExitCode {
         })
         .and_then(|command| match command {
             Command::Run(settings) => run(&settings),
+            Command::Backup { directory, file } => {
+                let count = embedded::backup(&directory, &file).map_err(in_a_line)?;
+                println!("{}: {count} records", file.display());
+                Ok(())
+            }
+            Command::Restore { directory, file } => {
+                let count = embedded::restore(&file, &directory).map_err(in_a_line)?;
+                println!("{}: {count} records; start a node with this --data-dir", directory.display());
+                Ok(())
+            }
             Command::CheckConfig(text) | Command::Say(text) => {
                 print!("{text}");
                 Ok(())
@@ -88,6 +98,8 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let stopping = StopSignals::new().map_err(in_a_line)?;
     print!("{}", first_lines(settings, sql_address, address, &password));
 
+    // A file that must not grow is an error to whoever publishes, and not the end.
+    let _too_large = signal(SignalKind::from_raw(process::Signal::XFSZ.as_raw())).map_err(in_a_line)?;
     let (stop, stopped) = watch::channel(false);
     let sql = tokio::spawn(mysql::serve(
         sql_listener,

@@ -58,8 +58,8 @@ pub struct Config {
     /// How SQL clients begin that have not set `comet_strings`.
     pub comet_strings: CometStrings,
     pub origins: AllowedOrigins,
-    /// What can be set of all rooms and is a number, as it is set, by name: for SHOW VARIABLES.
-    pub limits: Arc<[(&'static str, u64)]>,
+    /// What is set for all rooms, by name: for SHOW VARIABLES.
+    pub shown: Arc<[(&'static str, Box<str>)]>,
     pub tenants: BTreeMap<TenantId, Tenant>,
 }
 
@@ -98,7 +98,7 @@ impl Config {
             presence_grace_seconds: 2,
             comet_strings: CometStrings::Auto,
             origins: AllowedOrigins::default(),
-            limits: Arc::default(),
+            shown: Arc::default(),
             tenants: BTreeMap::new(),
         }
     }

@@ -142,6 +142,7 @@ async fn node(directory: Option<&tempfile::TempDir>) -> Arc<Node> {
     let ear = Ear::new(1_024 * 1_024, Box::new(|| {}));
     let config = embedded::Config {
         directory: directory.map(|directory| directory.path().to_owned()),
+        durability: embedded::Durability::Disk,
         history_bytes_max_per_pipe: 1_024 * 1_024,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };

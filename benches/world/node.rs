@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 pub struct Node {
@@ -16,15 +17,18 @@ pub const PASSWORD: &str = "bench";
 impl Node {
     /// A node with its store in memory, and these flags besides.
     pub fn start(flags: &[&str]) -> Node {
-        Node::start_with_store(&["--memory"], flags)
+        Node::with(&[&["--memory"], flags].concat())
     }
 
-    /// A node with the store that these flags name, and these besides.
-    pub fn start_with_store(store: &[&str], flags: &[&str]) -> Node {
+    /// A node with its store in this directory, and these flags besides.
+    pub fn on_disk(directory: &Path, flags: &[&str]) -> Node {
+        Node::with(&[&["--data-dir", &directory.display().to_string()], flags].concat())
+    }
+
+    fn with(flags: &[&str]) -> Node {
         let mut process = Command::new(env!("CARGO_BIN_EXE_cometql"))
             .args(["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0", "--log", "warn"])
             .args(["--password", PASSWORD])
-            .args(store)
             .args(flags)
             .stdout(Stdio::piped())
             .spawn()

@@ -34,9 +34,17 @@ Then open http://127.0.0.1:8087/ and publish:
     \"INSERT INTO pipes_messages (name, event, message) VALUES ('hello', 'greeting', 'Hello')\"";
 
 pub(super) struct Flags {
-    pub(super) check_config: bool,
+    pub(super) asked: Asked,
     pub(super) config: Option<PathBuf>,
     pub(super) given: Vec<Given>,
+}
+
+/// What is to be done with the settings.
+pub(super) enum Asked {
+    Run,
+    CheckConfig,
+    Backup(PathBuf),
+    Restore(PathBuf),
 }
 
 pub(super) enum Parsed {
@@ -63,10 +71,17 @@ fn flags_of(matches: &ArgMatches) -> Flags {
         let text = matches.get_one::<String>(setting.key)?.clone();
         Some(Given { setting, text, source: Source::Flag(format!("--{}", setting.flag)) })
     });
-    Flags {
-        check_config: matches.subcommand_name() == Some("check-config"),
-        config: matches.get_one::<PathBuf>("config").cloned(),
-        given: given.collect(),
+    Flags { asked: asked(matches), config: matches.get_one::<PathBuf>("config").cloned(), given: given.collect() }
+}
+
+fn asked(matches: &ArgMatches) -> Asked {
+    let Some((name, matches)) = matches.subcommand() else { return Asked::Run };
+    // Looked for only where it is known.
+    let file = || matches.get_one::<PathBuf>("FILE").cloned().unwrap_or_default();
+    match name {
+        "backup" => Asked::Backup(file()),
+        "restore" => Asked::Restore(file()),
+        _ => Asked::CheckConfig,
     }
 }
 
@@ -81,12 +96,21 @@ fn command() -> clap::Command {
     let check_config = clap::Command::new("check-config")
         .about("Print every setting in force, its value and where it is from, as a file; then exit")
         .after_help("Exits with 0, or with 1 and the reason when the server would not start.");
+    let file = Arg::new("FILE").required(true).value_parser(ValueParser::path_buf());
+    let backup = clap::Command::new("backup")
+        .about("Copy all that a node keeps to FILE, running or not; then exit")
+        .after_help("The node is found by its data directory (--data-dir). See docs/BACKUP.md.")
+        .arg(file.clone().help("What to write; a file that is there is replaced when the copy is whole"));
+    let restore = clap::Command::new("restore")
+        .about("Put a backup into an empty data directory; then exit")
+        .after_help("A node that is started there goes on from the backup. See docs/BACKUP.md.")
+        .arg(file.help("What `backup` wrote"));
     clap::Command::new("cometql")
         .bin_name("cometql")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .subcommand(check_config)
+        .subcommands([check_config, backup, restore])
         .disable_help_subcommand(true)
         .next_line_help(true)
         .arg(config)
@@ -113,6 +137,7 @@ fn flag(setting: &'static Setting) -> Arg {
         Kind::Level(_) => flag.value_name("LEVEL"),
         Kind::Origins(_) => flag.value_name("HOST,HOST"),
         Kind::Strings(_) => flag.value_name("RULE"),
+        Kind::Durability(_) => flag.value_name("PLACE"),
         Kind::Bytes(..) => flag.value_name("BYTES"),
         Kind::Count(..) => flag.value_name("NUMBER"),
         Kind::Seconds(..) => flag.value_name("SECONDS"),

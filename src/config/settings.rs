@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{Draft, Source};
 use crate::node::{CometStrings, Origin};
+use crate::store::embedded::Durability;
 
 pub(super) struct Setting<D: 'static = Draft> {
     /// Its key in the file. The variable is `COMETQL_` and the key in capitals.
@@ -38,6 +39,7 @@ pub(super) enum Kind<D: 'static> {
     /// A list in the file, with commas between in a flag or variable.
     Origins(fn(&mut D) -> &mut Option<Vec<Origin>>),
     Strings(fn(&mut D) -> &mut CometStrings),
+    Durability(fn(&mut D) -> &mut Durability),
 }
 
 impl Setting {
@@ -140,6 +142,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Some("false"),
         example: "true",
         kind: Kind::Switch(|draft| &mut draft.memory),
+    },
+    Setting {
+        key: "durability",
+        flag: "durability",
+        group: DATA,
+        about: "What an OK means: on disk, or in memory and on disk within a second",
+        default: Some("disk"),
+        example: "memory",
+        kind: Kind::Durability(|draft| &mut draft.durability),
     },
     Setting {
         key: "log",

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::settings::{Kind, Setting};
 use crate::node::{CometStrings, Origin};
+use crate::store::embedded::Durability;
 
 /// The units a number of bytes may carry; the first are the ones we write.
 const UNITS: [(&str, usize); 6] =
@@ -50,6 +51,7 @@ pub(super) fn put<D>(setting: &Setting<D>, text: &str, draft: &mut D, directory:
         }
         Kind::Origins(field) => *field(draft) = Some(origins(text)?),
         Kind::Strings(field) => *field(draft) = CometStrings::named(text).ok_or("auto or mysql")?,
+        Kind::Durability(field) => *field(draft) = Durability::named(text).ok_or("disk or memory")?,
     }
     Ok(())
 }
@@ -72,14 +74,16 @@ pub(super) fn show<D>(setting: &Setting<D>, draft: &mut D) -> Option<String> {
             format!("[{}]", entries.join(", "))
         }
         Kind::Strings(field) => quoted(&field(draft).name()),
+        Kind::Durability(field) => quoted(&field(draft).name()),
     })
 }
 
-/// The value in force of a setting that is a number: bytes, seconds or how many.
-pub(super) fn number<D>(setting: &Setting<D>, draft: &mut D) -> Option<u64> {
+/// The value in force as SHOW VARIABLES has it: numbers, and words that say how the store works.
+pub(super) fn variable<D>(setting: &Setting<D>, draft: &mut D) -> Option<Box<str>> {
     match &setting.kind {
-        Kind::Bytes(field, _) | Kind::Count(field, _) => u64::try_from(*field(draft)).ok(),
-        Kind::Seconds(field, _) => Some(*field(draft)),
+        Kind::Bytes(field, _) | Kind::Count(field, _) => Some(field(draft).to_string().into()),
+        Kind::Seconds(field, _) => Some(field(draft).to_string().into()),
+        Kind::Durability(field) => Some(field(draft).name().into()),
         _ => None,
     }
 }

@@ -1,15 +1,21 @@
 //! The store that needs nothing installed: what is live in memory, what must survive in one file.
 
+mod backup;
 mod committer;
+mod copy;
 mod disk;
+mod engine;
+mod glass;
 mod head;
 mod listeners;
 mod live;
 mod live_pipe;
 mod record;
+mod salvage;
 mod repeats;
 mod window;
 
+use std::cell::Cell;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -20,6 +26,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use self::backup::Socket;
+pub use self::backup::{backup, restore};
 use self::committer::{Committer, Work};
 use self::disk::Disk;
 use self::live::{Live, Routed};
@@ -31,14 +39,43 @@ use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
+/// The file in the data directory.
+const STORE_FILE: &str = "store.redb";
+
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The data directory; `None` keeps everything in memory.
     pub directory: Option<PathBuf>,
+    /// What an acknowledgement is worth.
+    pub durability: Durability,
     /// Most bytes of history one pipe keeps.
     pub history_bytes_max_per_pipe: usize,
     /// Most bytes that the recovery windows of all pipes take together.
     pub recovery_bytes_max: usize,
+}
+
+/// What is true of a message when its publisher is told OK.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// It is on disk.
+    Disk,
+    /// It is in this process; within a second it is on disk.
+    Memory,
+}
+
+impl Durability {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Disk => "disk",
+            Durability::Memory => "memory",
+        }
+    }
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Durability> {
+        [Durability::Disk, Durability::Memory].into_iter().find(|durability| durability.name() == name)
+    }
 }
 
 pub struct Embedded {
@@ -48,6 +85,8 @@ pub struct Embedded {
     committer: Sender<Work>,
     /// Held as long as the store is open: a second node on the same directory is refused.
     lock: Mutex<Option<File>>,
+    /// Where a copy is asked for.
+    socket: Mutex<Option<Socket>>,
 }
 
 /// Opens the store; it will announce to `ears`, in whose order they have their [`EarId`]s.
@@ -55,7 +94,7 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
     let (disk, lock) = match &config.directory {
         Some(directory) => {
             let lock = lock(directory)?;
-            (Disk::open(&directory.join("store.redb"))?, Some(lock))
+            (Disk::open(&directory.join(STORE_FILE), config.durability)?, Some(lock))
         }
         None => (Disk::in_memory()?, None),
     };
@@ -68,12 +107,18 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         live: Arc::clone(&live),
         clock: Arc::clone(&clock),
         history_bytes_max_per_pipe: config.history_bytes_max_per_pipe as u64,
+        has_lost_ground: Cell::new(false),
     };
     std::thread::Builder::new()
         .name("committer".into())
         .spawn(move || committer.run(&queue))
         .map_err(|error| StoreError::Unavailable(format!("cannot start a thread: {error}")))?;
-    Ok(Arc::new(Embedded { live, disk, clock, committer: sender, lock: Mutex::new(lock) }))
+    let socket = config.directory.as_ref().and_then(|directory| {
+        let opened = Socket::open(directory, &disk);
+        opened.inspect_err(|error| tracing::warn!("no backup can be made while the node runs: {error}")).ok()
+    });
+    let (lock, socket) = (Mutex::new(lock), Mutex::new(socket));
+    Ok(Arc::new(Embedded { live, disk, clock, committer: sender, lock, socket }))
 }
 
 /// Takes the data directory for this process, and makes it if need be.
@@ -176,9 +221,9 @@ impl Store for Embedded {
 
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
         let now = self.clock.now();
-        let retention = self.disk.retention(pipe)?.unwrap_or_else(|| Retention::default_of(pipe));
+        let retention = self.disk.read(|disk| disk.retention(pipe))?.unwrap_or_else(|| Retention::default_of(pipe));
         let head = self.live.head(pipe, now);
-        self.disk.history(pipe, since, max, retention.oldest_kept(now), &head)
+        self.disk.read(|disk| disk.history(pipe, since, max, retention.oldest_kept(now), &head))
     }
 
     async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
@@ -189,7 +234,7 @@ impl Store for Embedded {
                 Sought::OnDisk(head) => head,
             };
             let oldest = head.retention.oldest_kept(now);
-            match self.disk.recover(pipe, after.index, max, oldest, head.position) {
+            match self.disk.read(|disk| disk.recover(pipe, after.index, max, oldest, head.position)) {
                 Ok(Some(recovered)) => return Ok(recovered),
                 Ok(None) => {}
                 // A browser that cannot have a message must be told so, or it would ask for it for ever.
@@ -211,11 +256,11 @@ impl Store for Embedded {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
-        self.disk.kept(tenant, after, count_max)
+        self.disk.read(|disk| disk.kept(tenant, after, count_max))
     }
 
     async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
-        let mut users = self.disk.logs(tenant, after, count_max)?;
+        let mut users = self.disk.read(|disk| disk.logs(tenant, after, count_max))?;
         users.extend(self.live.logs(tenant, after));
         users.sort_unstable();
         users.dedup();
@@ -237,7 +282,7 @@ impl Store for Embedded {
     }
 
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
-        self.disk.record(tenant, record)
+        self.disk.read(|disk| disk.record(tenant, record))
     }
 
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
@@ -254,7 +299,7 @@ impl Store for Embedded {
         after: Option<&Record>,
         count_max: usize,
     ) -> Result<Vec<(Record, String)>, StoreError> {
-        self.disk.records(tenant, shelf, after, count_max)
+        self.disk.read(|disk| disk.records(tenant, shelf, after, count_max))
     }
 
     async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {
@@ -268,7 +313,7 @@ impl Store for Embedded {
     }
 
     async fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
-        self.disk.retention(pipe)
+        self.disk.read(|disk| disk.retention(pipe))
     }
 
     async fn retentions(
@@ -277,10 +322,11 @@ impl Store for Embedded {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
-        self.disk.retentions(tenant, after, count_max)
+        self.disk.read(|disk| disk.retentions(tenant, after, count_max))
     }
 
     async fn close(&self) {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (reply, closed) = oneshot::channel();
         if self.committer.send(Work::Close { reply }).is_ok() {
             // Closed, or gone already: both are closed.

@@ -28,7 +28,7 @@ pub(super) struct Session {
     /// What it is when nobody sets it.
     pub comet_strings_by_default: CometStrings,
     /// What the operator has set, for SHOW VARIABLES.
-    pub limits: Arc<[(&'static str, u64)]>,
+    pub shown: Arc<[(&'static str, Box<str>)]>,
     pub last_insert_id: u64,
     /// ROW_COUNT(): rows changed by the last statement, -1 when it was one that reads.
     pub row_count: i64,
@@ -53,7 +53,7 @@ impl Session {
             dialect: Dialect::default(),
             comet_strings: config.comet_strings,
             comet_strings_by_default: config.comet_strings,
-            limits: Arc::clone(&config.limits),
+            shown: Arc::clone(&config.shown),
             last_insert_id: 0,
             row_count: 0,
             found_rows: 0,

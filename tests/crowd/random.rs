@@ -1,5 +1,8 @@
 //! Numbers that look random and come again with their seed.
 
+// Each test uses its part of this.
+#![allow(dead_code)]
+
 pub struct Random(u64);
 
 impl Random {
@@ -16,6 +19,11 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
+    }
+
+    /// Other numbers, for somebody who takes them at a time of its own.
+    pub fn split(&mut self) -> Random {
+        Random(self.next() | 1)
     }
 
     pub fn below(&mut self, most: usize) -> usize {

@@ -52,6 +52,7 @@ impl Server {
         let runtime = runtime.expect("a runtime starts");
         let store = embedded::Config {
             directory: None,
+            durability: embedded::Durability::Disk,
             history_bytes_max_per_pipe: 1024 * 1024,
             recovery_bytes_max: 64 * 1_024 * 1_024,
         };

@@ -38,6 +38,7 @@ fn world(directory: Option<tempfile::TempDir>) -> World {
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let config = embedded::Config {
         directory: directory.as_ref().map(|directory| directory.path().to_owned()),
+        durability: embedded::Durability::Disk,
         history_bytes_max_per_pipe: 1024 * 1024,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
@@ -406,7 +407,12 @@ fn what_is_kept_is_there_when_the_store_is_opened_again() {
 fn a_data_directory_belongs_to_one_node() {
     let world = world(Some(tempfile::tempdir().unwrap()));
     let directory = world.directory.as_ref().map(|directory| directory.path().to_owned());
-    let config = embedded::Config { directory, history_bytes_max_per_pipe: 1, recovery_bytes_max: 64 * 1_024 * 1_024 };
+    let config = embedded::Config {
+        directory,
+        durability: embedded::Durability::Disk,
+        history_bytes_max_per_pipe: 1,
+        recovery_bytes_max: 64 * 1_024 * 1_024,
+    };
     let Err(StoreError::Unavailable(reason)) = embedded::open(&config, Vec::new(), world.clock) else {
         panic!("a second store was opened");
     };

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 /// Far longer than a start or a stop takes.
@@ -97,6 +97,12 @@ impl Node {
     /// Without any.
     pub fn in_memory() -> Node {
         Home::new(&["--log", "warn", "--memory"]).start()
+    }
+
+    /// Lets no file of the process grow beyond so many bytes, or any again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(Pid::from_child(&self.process.child)), Resource::Fsize, limit).expect("our own child");
     }
 
     /// What the process holds in memory, in bytes.

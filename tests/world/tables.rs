@@ -30,6 +30,7 @@ pub async fn world_with(shard: StillShard) -> World {
     let ear = Ear::new(64 * 1_024 * 1_024, Box::new(|| {}));
     let config = embedded::Config {
         directory: None,
+        durability: embedded::Durability::Disk,
         history_bytes_max_per_pipe: 64 * 1_024 * 1_024,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };

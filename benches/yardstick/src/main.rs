@@ -58,7 +58,7 @@ async fn ours() -> Result<watch::Sender<bool>, Box<dyn Error>> {
     };
     let store = embedded::Config {
         directory: None,
-        history_bytes_max_per_pipe: 16 * 1024 * 1024,
+        durability: embedded::Durability::Disk, history_bytes_max_per_pipe: 16 * 1024 * 1024,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let clock = Arc::new(SystemClock);

@@ -1,10 +1,11 @@
 //! The one thread that writes. It takes what has queued up, commits it together, and only then announces and
 //! answers: an OK means that the message is on disk.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -20,6 +21,8 @@ use crate::user::TenantId;
 
 /// Most pieces of work in one commit.
 const GROUP_MAX: usize = 512;
+/// With durability in memory, what was acknowledged is on disk after so long at the latest.
+const SETTLE_AFTER_MAX: Duration = Duration::from_secs(1);
 /// How long it waits for work before it looks whether memory can be let go.
 const QUIET_MAX: Duration = Duration::from_secs(1);
 /// How often memory is let go, one stripe at a time, in milliseconds.
@@ -31,6 +34,8 @@ pub struct Committer {
     pub clock: Arc<dyn Clock>,
     /// Most bytes of history one pipe keeps.
     pub history_bytes_max_per_pipe: u64,
+    /// Whether messages are gone that were acknowledged.
+    pub has_lost_ground: Cell<bool>,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -71,29 +76,35 @@ impl Committer {
     /// Works until told to close, or until nobody can send any more.
     pub fn run(self, queue: &Receiver<Work>) {
         let (mut stripe, mut let_go_at) = (0, UnixMillis(0));
+        // When what was acknowledged and is not on disk has to be.
+        let mut settle_at: Option<Instant> = None;
         loop {
             let now = self.clock.now();
             if now.0.abs_diff(let_go_at.0) >= LET_GO_MILLIS {
                 self.live.let_go(stripe, now);
                 (stripe, let_go_at) = (stripe.wrapping_add(1), now);
             }
-            let first = match queue.recv_timeout(QUIET_MAX) {
-                Ok(work) => work,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
+            let until = settle_at.map_or(QUIET_MAX, |at| at.saturating_duration_since(Instant::now()));
+            let first = queue.recv_timeout(until);
+            let is_over = matches!(first, Err(RecvTimeoutError::Disconnected));
             let mut closers = Vec::new();
             let mut group = Vec::new();
-            for work in std::iter::once(first).chain(queue.try_iter().take(GROUP_MAX - 1)) {
+            for work in first.into_iter().chain(queue.try_iter().take(GROUP_MAX - 1)) {
                 match work {
                     Work::Close { reply } => closers.push(reply),
                     other => group.push(other),
                 }
             }
+            if !group.is_empty() && self.disk.is_loose() {
+                settle_at.get_or_insert_with(|| Instant::now() + SETTLE_AFTER_MAX);
+            }
             self.commit(group);
-            if !closers.is_empty() {
+            if settle_at.is_some_and(|at| at <= Instant::now()) {
+                settle_at = self.settle();
+            }
+            if is_over || !closers.is_empty() {
                 // Whoever closes may open the same file again as soon as it hears of it.
-                drop(self);
+                self.disk.close(self.regain_ground().is_ok());
                 for reply in closers {
                     let _ = reply.send(());
                 }
@@ -102,25 +113,27 @@ impl Committer {
         }
     }
 
+    /// Answers when to try again, if it failed.
+    fn settle(&self) -> Option<Instant> {
+        let error = self.regain_ground().and_then(|()| self.disk.settle()).err()?;
+        self.has_lost_ground.set(true);
+        tracing::error!("messages of the last second are not on disk: {error}");
+        Some(Instant::now() + SETTLE_AFTER_MAX)
+    }
+
     fn commit(&self, group: Vec<Work>) {
         if group.is_empty() {
             return;
         }
         let mut changes = Changes::default();
-        let outcomes = self.disk.write(|tables| {
-            let outcomes: Result<Vec<Outcome>, StoreError> =
-                group.iter().map(|work| self.apply(work, &mut changes, tables)).collect();
-            for (pipe, head) in &changes.heads {
-                if head.retention.keeps() {
-                    tables.set_head(pipe, head)?;
-                } else {
-                    // What is not kept is numbered anew after a restart, in an epoch of its own.
-                    tables.remove_head(pipe)?;
-                }
-            }
-            outcomes
+        // Settings are few, and what is live of them has no way back.
+        let settles = group.iter().any(|work| matches!(work, Work::SetRetention { .. } | Work::RemoveRetention { .. }));
+        let work = |tables: &mut Tables<'_>| self.apply_all(&group, &mut changes, tables);
+        let written = self.regain_ground().and_then(|()| match settles {
+            true => self.disk.write_and_settle(work),
+            false => self.disk.write(work),
         });
-        match outcomes {
+        match written {
             Ok(outcomes) => {
                 for (work, outcome) in group.into_iter().zip(outcomes) {
                     self.finish(work, outcome, &changes);
@@ -128,9 +141,55 @@ impl Committer {
             }
             Err(error) => {
                 tracing::error!("nothing of {} pieces of work was stored: {error}", group.len());
+                self.after_a_failure(changes.heads.keys());
                 group.into_iter().for_each(|work| self.refuse(work, &error));
             }
         }
+    }
+
+    /// A commit that failed may have reached the disk, and an index is not used twice. Under durability in memory
+    /// the engine has forgotten all that was not on disk.
+    fn after_a_failure<'p>(&self, pipes: impl Iterator<Item = &'p Pipe>) {
+        if self.disk.is_loose() {
+            self.has_lost_ground.set(true);
+            return;
+        }
+        for pipe in pipes {
+            if let Ok(Some(head)) = self.disk.read(|disk| disk.head(pipe)) {
+                self.live.skip_to(pipe, head.position, self.clock.now());
+            }
+        }
+    }
+
+    /// What was acknowledged and was not on disk is gone: every pipe begins a new epoch, first on disk.
+    fn regain_ground(&self) -> Result<(), StoreError> {
+        if !self.has_lost_ground.get() {
+            return Ok(());
+        }
+        self.disk.begin_new_epochs()?;
+        self.live.begin_new_epochs();
+        tracing::warn!("messages of the last second are gone: every pipe begins a new epoch");
+        self.has_lost_ground.set(false);
+        Ok(())
+    }
+
+    fn apply_all(
+        &self,
+        group: &[Work],
+        changes: &mut Changes,
+        tables: &mut Tables<'_>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes: Result<Vec<Outcome>, StoreError> =
+            group.iter().map(|work| self.apply(work, changes, tables)).collect();
+        for (pipe, head) in &changes.heads {
+            if head.retention.keeps() {
+                tables.set_head(pipe, head)?;
+            } else {
+                // What is not kept is numbered anew after a restart, in an epoch of its own.
+                tables.remove_head(pipe)?;
+            }
+        }
+        outcomes
     }
 
     fn apply(&self, work: &Work, changes: &mut Changes, tables: &mut Tables<'_>) -> Result<Outcome, StoreError> {

@@ -3,92 +3,148 @@
 mod firsts;
 mod pages;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use redb::backends::InMemoryBackend;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 
+use super::engine::Engine;
+use super::glass::Seen;
 use super::head::Head;
-use super::record;
+use super::{Durability, glass, record, salvage};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Retention};
 use crate::store::{Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
 
-const SETTINGS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("settings");
-const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
-const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
+pub(super) const SETTINGS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("settings");
+pub(super) const HEADS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("heads");
+pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 /// By pipe and index.
-const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
+pub(super) const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
 /// What was first published under a chosen id, by time, id and pipe.
 const FIRSTS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("firsts");
 
+/// What is true of the whole file.
+pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+
+/// How what is in the file is written down. A file without a version has the first.
+pub(super) const FORMAT_VERSION: u64 = 1;
+/// In [`META`]: the version.
+pub(super) const VERSION: &str = "format version";
+/// In [`META`]: whether the newest in the file may be older than what was acknowledged, one of the following.
+pub(super) const STATE: &str = "state";
+const SAFE: u64 = 0;
+/// Acknowledged messages may be missing.
+const LOOSE: u64 = 1;
+/// The original may have gone on without it.
+pub(super) const COPY: u64 = 2;
+
 pub struct Disk {
-    database: Database,
+    pub(super) engine: Engine,
     durability: Durability,
 }
 
 impl Disk {
-    pub fn open(file: &Path) -> Result<Disk, StoreError> {
-        // Messages are for the owner of the node alone, whatever the directory allows.
-        OpenOptions::new().create(true).append(true).mode(0o600).open(file).map_err(|error| {
-            StoreError::Unavailable(format!("{}: {error}; make it readable and writable for this user", file.display()))
-        })?;
-        let database = Database::create(file).map_err(|error| {
-            let repair = "restore it from a backup, or move it away to start empty";
-            StoreError::Damaged(format!("{}: {error}; {repair}", file.display()))
-        })?;
-        Disk { database, durability: Durability::Immediate }.with_tables()
+    /// Opens the file, or makes it. What it has is looked through; what is damaged is left out and named in the log.
+    pub fn open(file: &Path, durability: Durability) -> Result<Disk, StoreError> {
+        if file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            look_through(file)?;
+        }
+        Disk { engine: Engine::open(file)?, durability }.begun()
     }
 
     pub fn in_memory() -> Result<Disk, StoreError> {
-        let database = Database::builder().create_with_backend(InMemoryBackend::new()).map_err(redb::Error::from)?;
-        Disk { database, durability: Durability::None }.with_tables()
+        Disk { engine: Engine::in_memory()?, durability: Durability::Memory }.begun()
     }
 
     /// Reading a table that was never written is an error, so all are made at once.
-    fn with_tables(self) -> Result<Disk, StoreError> {
-        self.write(|_| Ok(()))?;
+    fn begun(self) -> Result<Disk, StoreError> {
+        let state = self.engine.write(Durability::Disk, |transaction| {
+            let mut tables = Tables::of(transaction)?;
+            let mut meta = transaction.open_table(META)?;
+            let was = meta.get(STATE)?.map_or(SAFE, |state| state.value());
+            if was != SAFE {
+                tables.begin_new_epochs()?;
+            }
+            meta.insert(VERSION, FORMAT_VERSION)?;
+            meta.insert(STATE, if self.durability == Durability::Memory { LOOSE } else { SAFE })?;
+            Ok(was)
+        })?;
+        match state {
+            SAFE => {}
+            COPY => tracing::warn!("the store is a copy: every pipe begins a new epoch"),
+            _ => tracing::warn!(
+                "the store was not closed and wrote with durability = \"memory\": messages of its last second may be \
+                 gone, so every pipe begins a new epoch"
+            ),
+        }
         Ok(self)
     }
 
-    /// Runs `work` in one transaction. When this returns what it wrote is safe, or it wrote nothing.
+    /// Whether what is written waits for [`Disk::settle`].
+    pub fn is_loose(&self) -> bool {
+        self.durability == Durability::Memory && self.engine.is_on_disk()
+    }
+
+    /// Runs `work` in one transaction. When this returns what it wrote is safe, or it wrote nothing. With
+    /// [`Durability::Memory`] it is safe after the next [`Disk::settle`].
     pub fn write<T>(&self, work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut transaction = self.database.begin_write().map_err(redb::Error::from)?;
-        transaction.set_durability(self.durability).map_err(redb::Error::from)?;
-        // After a crash the file opens at once instead of being walked; each record has its own checksum.
-        transaction.set_quick_repair(true);
-        let result = {
-            let mut tables = Tables {
-                settings: transaction.open_table(SETTINGS).map_err(redb::Error::from)?,
-                heads: transaction.open_table(HEADS).map_err(redb::Error::from)?,
-                history: transaction.open_table(HISTORY).map_err(redb::Error::from)?,
-                records: transaction.open_table(RECORDS).map_err(redb::Error::from)?,
-                firsts: transaction.open_table(FIRSTS).map_err(redb::Error::from)?,
-            };
-            work(&mut tables)?
-        };
-        transaction.commit().map_err(redb::Error::from)?;
-        Ok(result)
+        self.engine.write(self.durability, |transaction| work(&mut Tables::of(transaction)?))
+    }
+
+    /// The same, and all that was written so far is safe when this returns, whatever the durability.
+    pub fn write_and_settle<T>(
+        &self,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let durability = if self.engine.is_on_disk() { Durability::Disk } else { self.durability };
+        self.engine.write(durability, |transaction| work(&mut Tables::of(transaction)?))
+    }
+
+    /// Every pipe that keeps messages begins a new epoch.
+    pub fn begin_new_epochs(&self) -> Result<(), StoreError> {
+        self.write(|tables| tables.begin_new_epochs())
+    }
+
+    /// All that was written so far is safe when this returns.
+    pub fn settle(&self) -> Result<(), StoreError> {
+        self.engine.write(Durability::Disk, |_| Ok(()))
+    }
+
+    /// Lets go of the file; all that was written is safe, and if it is all that was acknowledged, the file says so.
+    pub fn close(&self, is_whole: bool) {
+        let settled = self.engine.write(Durability::Disk, |transaction| {
+            if is_whole {
+                transaction.open_table(META)?.insert(STATE, SAFE)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = settled {
+            tracing::error!("the store was not closed well: {error}");
+        }
+        self.engine.close();
+    }
+
+    /// Runs something that reads: what the engine panics over is an error.
+    pub fn read<T>(&self, work: impl FnOnce(&Disk) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.engine.read(|| work(self))
     }
 
     /// Every pipe that has a setting.
     pub fn settings(&self) -> Result<Vec<(Pipe, Retention)>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(SETTINGS)?;
+        let table = self.engine.reading()?.open_table(SETTINGS)?;
         table.iter()?.map(|entry| parse_setting(entry?)).collect()
     }
 
     /// Where a pipe stands that keeps messages; the retention is left at nothing.
     pub fn head(&self, pipe: &Pipe) -> Result<Option<Head>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
+        let table = self.engine.reading()?.open_table(HEADS)?;
         let key = record::key_of(pipe);
         table.get(key.as_slice())?.map(|record| record::head_of(&key, record.value(), Retention::NOTHING)).transpose()
     }
 
     pub fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(RECORDS)?;
+        let table = self.engine.reading()?.open_table(RECORDS)?;
         let key = record::key_of_record(tenant, record);
         table.get(key.as_slice())?.map(|value| record::value_of(&key, value.value())).transpose()
     }
@@ -100,7 +156,7 @@ impl Disk {
         after: Option<&Record>,
         count_max: usize,
     ) -> Result<Vec<(Record, String)>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(RECORDS)?;
+        let table = self.engine.reading()?.open_table(RECORDS)?;
         let shelf_key = record::shelf_key(tenant, shelf);
         let low = after.map_or_else(|| shelf_key.clone(), |after| record::key_of_record(tenant, after));
         let behind = after.map(|_| low.clone());
@@ -120,7 +176,7 @@ impl Disk {
     }
 
     pub fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(SETTINGS)?;
+        let table = self.engine.reading()?.open_table(SETTINGS)?;
         let key = record::key_of(pipe);
         table.get(key.as_slice())?.map(|record| record::retention_of(&key, record.value())).transpose()
     }
@@ -131,7 +187,7 @@ impl Disk {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(SETTINGS)?;
+        let table = self.engine.reading()?.open_table(SETTINGS)?;
         let (low, high) = names_behind(tenant, after);
         let entries = table.range(low.as_slice()..high.as_slice())?.map(|entry| parse_setting(entry?));
         named(entries, after, count_max)
@@ -143,7 +199,7 @@ impl Disk {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
+        let table = self.engine.reading()?.open_table(HEADS)?;
         let (low, high) = names_behind(tenant, after);
         let entries = table.range(low.as_slice()..high.as_slice())?.filter_map(|entry| {
             let parse = |(key, record): (redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>)| {
@@ -157,7 +213,7 @@ impl Disk {
 
     /// The users of a tenant whose logs keep messages, by number, behind `after`.
     pub fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HEADS)?;
+        let table = self.engine.reading()?.open_table(HEADS)?;
         let low = record::key_behind_log(tenant, after);
         let high = record::key_behind_log(tenant, UserId::new(u64::from(i32::MAX.unsigned_abs())));
         let mut users = Vec::new();
@@ -174,6 +230,34 @@ impl Disk {
         }
         Ok(users)
     }
+}
+
+/// A file that a newer program has written is left alone.
+pub fn check_version(seen: &Seen, file: &Path) -> Result<(), StoreError> {
+    // When this much cannot be read, the rest is looked at all the same.
+    let version = seen.meta(VERSION).ok().flatten().unwrap_or(1);
+    if version <= FORMAT_VERSION {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "{} has format {version}, and this version of cometql knows no newer one than {FORMAT_VERSION}: run the version \
+         that wrote it, or choose another --data-dir",
+        file.display()
+    )))
+}
+
+/// Of a file that is damaged the rest is saved.
+fn look_through(file: &Path) -> Result<(), StoreError> {
+    let advice = |error: StoreError| {
+        let (StoreError::Damaged(what) | StoreError::Unavailable(what)) = error;
+        let repair = "restore it from a backup, or move it away to start empty";
+        StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
+    };
+    let (mut seen, _) = glass::open(file).map_err(advice)?;
+    check_version(&seen, file)?;
+    let looked = seen.look_through();
+    drop(seen);
+    looked.or_else(|error| salvage::salvage(file, &error)).map_err(advice)
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {
@@ -209,7 +293,34 @@ pub struct Tables<'t> {
     firsts: redb::Table<'t, (u64, &'static [u8]), &'static [u8]>,
 }
 
-impl Tables<'_> {
+impl<'t> Tables<'t> {
+    fn of(transaction: &'t redb::WriteTransaction) -> Result<Tables<'t>, StoreError> {
+        Ok(Tables {
+            settings: transaction.open_table(SETTINGS)?,
+            heads: transaction.open_table(HEADS)?,
+            history: transaction.open_table(HISTORY)?,
+            records: transaction.open_table(RECORDS)?,
+            firsts: transaction.open_table(FIRSTS)?,
+        })
+    }
+
+    /// What was acknowledged may be missing, and an index must not be used twice.
+    fn begin_new_epochs(&mut self) -> Result<(), StoreError> {
+        let heads: Result<Vec<(Vec<u8>, Head)>, StoreError> = self
+            .heads
+            .iter()?
+            .map(|entry| {
+                let (key, record) = entry?;
+                Ok((key.value().to_vec(), record::head_of(key.value(), record.value(), Retention::NOTHING)?))
+            })
+            .collect();
+        for (key, mut head) in heads? {
+            head.begin_new_epoch();
+            self.heads.insert(key.as_slice(), record::head_record(&key, &head).as_slice())?;
+        }
+        Ok(())
+    }
+
     /// Adds a message and trims what the head's retention no longer keeps. The head is brought up to date but
     /// not written: a group writes each head once.
     pub fn append(
@@ -347,26 +458,5 @@ impl Tables<'_> {
     /// Answers whether there was a setting.
     pub fn remove_retention(&mut self, pipe: &Pipe) -> Result<bool, StoreError> {
         Ok(self.settings.remove(record::key_of(pipe).as_slice())?.is_some())
-    }
-}
-
-impl From<redb::Error> for StoreError {
-    fn from(error: redb::Error) -> StoreError {
-        match error {
-            redb::Error::Corrupted(what) => StoreError::Damaged(what),
-            other => StoreError::Unavailable(other.to_string()),
-        }
-    }
-}
-
-impl From<redb::StorageError> for StoreError {
-    fn from(error: redb::StorageError) -> StoreError {
-        StoreError::from(redb::Error::from(error))
-    }
-}
-
-impl From<redb::TableError> for StoreError {
-    fn from(error: redb::TableError) -> StoreError {
-        StoreError::from(redb::Error::from(error))
     }
 }

@@ -36,6 +36,12 @@ impl Head {
         Head { position, floor: newest, kept_count, kept_bytes, ..head }
     }
 
+    /// Something that was acknowledged may be missing: what was published until now is not vouched for.
+    pub fn begin_new_epoch(&mut self) {
+        self.position.epoch = new_epoch();
+        self.floor = self.position.index;
+    }
+
     /// One message of so many bytes is no longer kept.
     pub fn forget(&mut self, bytes: u64) {
         self.kept_count = self.kept_count.saturating_sub(1);

@@ -212,6 +212,20 @@ impl Live {
         self.lock([pipe].into_iter()).pipe(pipe, now).head
     }
 
+    /// The disk has what was numbered up to here, although nobody was told so.
+    pub fn skip_to(&self, pipe: &Pipe, position: Position, now: UnixMillis) {
+        self.lock([pipe].into_iter()).pipe(pipe, now).skip_to(position);
+    }
+
+    /// The disk has forgotten something, and has begun new epochs: what is live follows.
+    pub fn begin_new_epochs(&self) {
+        for number in 0..STRIPES {
+            for (pipe, live) in &mut self.stripe(number).pipes {
+                live.begin_new_epoch(self.disk.head_or_new(pipe, live.head.retention));
+            }
+        }
+    }
+
     /// Connections that listen to a pipe, without the sender.
     pub fn receivers(&self, pipe: &Pipe, sender_listens: bool) -> u64 {
         self.stripe(stripe_of(pipe)).pipes.get(pipe).map_or(0, |live| live.receivers(sender_listens))

@@ -80,6 +80,21 @@ impl LivePipe {
         Sought::Found(Recovered::Page(Page { messages: Vec::new(), up_to: position, more: false }))
     }
 
+    /// What was numbered up to here is on disk, although nobody was told so.
+    pub fn skip_to(&mut self, position: Position) {
+        if self.head.position.epoch == position.epoch {
+            self.head.position.index = self.head.position.index.max(position.index);
+            self.head.trim(position.index);
+        }
+    }
+
+    /// Something that was announced may be gone. The disk stands at `known`.
+    pub fn begin_new_epoch(&mut self, known: Head) {
+        let index = self.head.position.index.max(known.position.index);
+        self.head = Head { position: Position { index, ..known.position }, floor: index, ..known };
+        self.window = None;
+    }
+
     /// Nobody would miss it: what it keeps without a setting, the disk knows.
     pub fn is_idle(&self) -> bool {
         self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set && !self.has_window()

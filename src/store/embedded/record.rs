@@ -238,6 +238,11 @@ fn sealed(mut record: Vec<u8>, key: &[u8], index: u64) -> Vec<u8> {
     record
 }
 
+/// Whether a record is as it was written under this key and, if it is a message, this index; otherwise 0.
+pub fn is_sealed(key: &[u8], index: u64, record: &[u8]) -> bool {
+    opened(record, key, index).is_some()
+}
+
 fn opened<'r>(record: &'r [u8], key: &[u8], index: u64) -> Option<&'r [u8]> {
     let (record, seal) = record.split_last_chunk::<4>()?;
     (checksum(record, key, index) == u32::from_be_bytes(*seal)).then_some(record)

@@ -154,10 +154,10 @@ static VARIABLES: [Variable; 99] = [
 
 /// `@@name`; a name that is not known is an empty text, because clients ask for many and miss none.
 pub(in super::super) fn value(name: &str, context: &Context) -> Value {
-    let limit = || limits(&context.session).find(|(limit, _)| limit.eq_ignore_ascii_case(name));
+    let shown = || shown(&context.session).find(|(shown, _)| shown.eq_ignore_ascii_case(name));
     match find(name) {
         Some(variable) => variable.value(context),
-        None => Value::Text(limit().map(|(_, number)| number.to_string()).unwrap_or_default()),
+        None => Value::Text(shown().map(|(_, value)| value.to_owned()).unwrap_or_default()),
     }
 }
 
@@ -209,8 +209,8 @@ pub(super) fn listing(context: &Context) -> Listing {
         };
         (variable.name, value)
     });
-    let limits = limits(&context.session).map(|(name, number)| (name, Value::Text(number.to_string())));
-    let mut rows: Vec<(&str, Value)> = rows.chain(limits).collect();
+    let shown = shown(&context.session).map(|(name, value)| (name, Value::Text(value.to_owned())));
+    let mut rows: Vec<(&str, Value)> = rows.chain(shown).collect();
     rows.sort_by_key(|(name, _)| *name);
     Listing {
         name: "variables",
@@ -223,8 +223,9 @@ pub(super) fn listing(context: &Context) -> Listing {
 }
 
 /// What the operator has set and the table does not have.
-fn limits(session: &Session) -> impl Iterator<Item = (&'static str, u64)> {
-    session.limits.iter().copied().filter(|(name, _)| find(name).is_none())
+fn shown(session: &Session) -> impl Iterator<Item = (&'static str, &str)> {
+    let shown = session.shown.iter().map(|(name, value)| (*name, value.as_ref()));
+    shown.filter(|(name, _)| find(name).is_none())
 }
 
 fn find(name: &str) -> Option<&'static Variable> {

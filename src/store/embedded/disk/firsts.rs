@@ -1,6 +1,6 @@
 //! The ids that publishers have chosen lately for messages that are kept, so that a restart does not forget them.
 
-use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::{Disk, FIRSTS, Tables};
 use crate::clock::UnixMillis;
@@ -12,7 +12,7 @@ impl Disk {
     /// What was first published under a chosen id and is still known at `now`, oldest first. What cannot be read is
     /// passed over: at worst it is published once more.
     pub fn firsts(&self, now: UnixMillis) -> Result<Vec<First>, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(FIRSTS)?;
+        let table = self.engine.reading()?.open_table(FIRSTS)?;
         let since = now.0.saturating_sub(REPEAT_MILLIS);
         let mut firsts = Vec::new();
         for entry in table.range((since, [].as_slice())..)? {

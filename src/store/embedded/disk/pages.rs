@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use redb::{ReadableDatabase, ReadableTable};
+use redb::ReadableTable;
 
 use super::{Disk, HEADS, HISTORY};
 use crate::clock::UnixMillis;
@@ -15,18 +15,21 @@ impl Disk {
     /// Where a pipe stands that keeps messages, or may begin to. When its record cannot be read it begins a new epoch
     /// behind what its history has, so that no position comes twice.
     pub fn head_or_new(&self, pipe: &Pipe, retention: Retention) -> Head {
-        let head = self.head(pipe).map(|head| head.unwrap_or_else(|| Head::new(pipe))).unwrap_or_else(|error| {
-            tracing::error!("{error}; the pipe begins a new epoch");
-            self.behind_history(pipe).unwrap_or_else(|error| {
-                tracing::error!("{error}; the history of that pipe is not counted");
-                Head::new(pipe)
-            })
-        });
+        let head = self
+            .read(|disk| disk.head(pipe))
+            .map(|head| head.unwrap_or_else(|| Head::new(pipe)))
+            .unwrap_or_else(|error| {
+                tracing::error!("{error}; the pipe begins a new epoch");
+                self.read(|disk| disk.behind_history(pipe)).unwrap_or_else(|error| {
+                    tracing::error!("{error}; the history of that pipe is not counted");
+                    Head::new(pipe)
+                })
+            });
         Head { retention, ..head }
     }
 
     fn behind_history(&self, pipe: &Pipe) -> Result<Head, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HISTORY)?;
+        let table = self.engine.reading()?.open_table(HISTORY)?;
         let key = record::key_of(pipe);
         let (mut newest, mut count, mut bytes) = (0, 0, 0);
         for entry in table.range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))? {
@@ -46,7 +49,7 @@ impl Disk {
         oldest: UnixMillis,
         head: &Head,
     ) -> Result<Page, StoreError> {
-        let table = self.database.begin_read().map_err(redb::Error::from)?.open_table(HISTORY)?;
+        let table = self.engine.reading()?.open_table(HISTORY)?;
         let key = record::key_of(pipe);
         let key = key.as_slice();
         let low = match since {
@@ -72,7 +75,7 @@ impl Disk {
         oldest: UnixMillis,
         position: Position,
     ) -> Result<Option<Recovered>, StoreError> {
-        let moment = self.database.begin_read().map_err(redb::Error::from)?;
+        let moment = self.engine.reading()?;
         let (heads, history) = (moment.open_table(HEADS)?, moment.open_table(HISTORY)?);
         let key = record::key_of(pipe);
         let Some(record) = heads.get(key.as_slice())? else {

@@ -117,7 +117,12 @@ fn what_was_heard_a_moment_ago_is_not_forgotten_and_what_is_forgotten_begins_a_n
 #[test]
 fn windows_of_quiet_pipes_and_old_ids_return_their_memory() {
     let clock = Arc::new(Hands(AtomicU64::new(0)));
-    let config = Config { directory: None, history_bytes_max_per_pipe: 1, recovery_bytes_max: usize::MAX };
+    let config = Config {
+        directory: None,
+        durability: crate::store::embedded::Durability::Disk,
+        history_bytes_max_per_pipe: 1,
+        recovery_bytes_max: usize::MAX,
+    };
     let store = open(&config, Vec::new(), Arc::<Hands>::clone(&clock)).unwrap();
     for number in 0..200 {
         let pipe = pipe(&format!("quiet_{number}"));

@@ -1,0 +1,75 @@
+//! The real binary under load, killed at random moments and started again on what it left: whatever was acknowledged
+//! is there, once, in its place, and nothing else is.
+//!
+//! A round has parts that begin with a node and end when it is gone (`load`); each says what it was told, and the
+//! ledger compares that with what the next node has.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod ledger;
+mod load;
+#[path = "../world/node.rs"]
+mod node;
+#[path = "../crowd/random.rs"]
+mod random;
+
+use ledger::{LENGTH, Ledger, PIPES};
+use load::Load;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+use node::{Home, Node};
+use random::Random;
+use rustix::process::Signal;
+
+/// A round's node is killed after so many statements were sent or answered, at most.
+const STEPS_MAX: usize = 600;
+
+fn rounds() -> usize {
+    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 50 } else { 5 }
+}
+
+async fn connect(node: &Node) -> Conn {
+    let options = OptsBuilder::default().ip_or_hostname(node.sql.ip().to_string()).tcp_port(node.sql.port());
+    let options = options.user(Some("root")).pass(Some(&node.password)).prefer_socket(false);
+    Conn::new(options).await.expect("a node that listens")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_outlives_every_kill_once_and_in_its_place() {
+    let mut random = Random::new("crash");
+    let mut ledger = Ledger::default();
+    let mut home = with_settings(Home::new(&["--log", "warn"]).start()).await;
+    for round in 1..=rounds() {
+        let node = home.start();
+        ledger.compare(&mut connect(&node).await).await;
+        // What a crash left must outlive the next one, too, also when nothing was written between them.
+        let node = if random.below(4) == 0 { node.kill().start() } else { node };
+        home = crashed(node, round, &mut random, &mut ledger).await;
+    }
+    let node = home.start();
+    ledger.compare(&mut connect(&node).await).await;
+    let (end, home) = node.stop(Signal::TERM);
+    assert_eq!((end.status.code(), end.stderr.as_str()), (Some(0), ""));
+    ledger.compare(&mut connect(&home.start()).await).await;
+    println!("{} messages were acknowledged", ledger.acknowledged());
+}
+
+/// The settings that the pipes of the test need, on a node that is killed as soon as it says OK.
+async fn with_settings(node: Node) -> Home {
+    let mut client = connect(&node).await;
+    for pipe in PIPES {
+        let set = "INSERT INTO pipes_settings (name, length) VALUES (?, ?)";
+        client.exec_drop(set, (pipe, LENGTH)).await.unwrap();
+    }
+    node.kill()
+}
+
+/// One round: a node under load, killed in the midst of it.
+async fn crashed(node: Node, round: usize, random: &mut Random, ledger: &mut Ledger) -> Home {
+    let mut load = Load::begin(&node, round, random).await;
+    load.steps(1 + random.below(STEPS_MAX)).await;
+    let home = node.kill();
+    for told in load.end().await {
+        ledger.take(told);
+    }
+    home
+}
