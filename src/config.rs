@@ -15,6 +15,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::node::{AllowedOrigins, CometStrings, Origin};
 use crate::store::embedded::{self, Durability};
+use crate::store::redis;
 use crate::user::TenantId;
 use crate::{mysql, node, ws};
 
@@ -56,7 +57,7 @@ pub enum Command {
 pub struct Settings {
     pub mysql: mysql::Config,
     pub ws: ws::Config,
-    pub store: embedded::Config,
+    pub store: Store,
     /// Longest text of one message, in bytes.
     pub message_bytes_max: usize,
     /// How long a user who has gone may be back before it is said, in seconds.
@@ -72,6 +73,13 @@ pub struct Settings {
     pub password: PasswordSource,
     /// What is logged: this level and the graver ones.
     pub log: LevelFilter,
+}
+
+/// Where messages get their numbers and are kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    Embedded(embedded::Config),
+    Redis(redis::Config),
 }
 
 impl Settings {
@@ -129,8 +137,12 @@ pub fn read(
     settings.shown =
         SETTINGS.iter().filter_map(|setting| Some((setting.key, value::variable(setting, &mut draft)?))).collect();
     let directory = |settings: Settings| {
-        let nowhere = || ConfigError("with --memory there is no data directory: name one with --data-dir".to_owned());
-        settings.store.directory.ok_or_else(nowhere)
+        let text = match settings.store {
+            Store::Embedded(embedded::Config { directory: Some(directory), .. }) => return Ok(directory),
+            Store::Embedded(_) => "with --memory there is no data directory: name one with --data-dir",
+            Store::Redis(_) => "what is in Redis is copied with Redis's own means: see docs/REDIS.md",
+        };
+        Err(ConfigError(text.to_owned()))
     };
     Ok(match flags.asked {
         Asked::Run => Command::Run(Box::new(settings)),
@@ -232,6 +244,9 @@ struct Draft {
     mysql: mysql::Config,
     ws: ws::Config,
     durability: Durability,
+    /// None is the embedded one.
+    redis: Option<redis::Address>,
+    redis_wait_millis_max: usize,
     history_bytes_max_per_pipe: usize,
     recovery_bytes_max: usize,
     message_bytes_max: usize,
@@ -278,6 +293,8 @@ impl Draft {
                 ear_bytes_max: 0,
             },
             durability: Durability::Disk,
+            redis: None,
+            redis_wait_millis_max: 0,
             history_bytes_max_per_pipe: 0,
             recovery_bytes_max: 0,
             message_bytes_max: 0,
@@ -339,12 +356,7 @@ impl Draft {
             },
             ws: ws::Config { message_bytes_max: self.message_bytes_max, ..self.ws.clone() },
             password: self.password_source(directory.as_deref())?,
-            store: embedded::Config {
-                directory,
-                durability: self.durability,
-                history_bytes_max_per_pipe: self.history_bytes_max_per_pipe,
-                recovery_bytes_max: self.recovery_bytes_max,
-            },
+            store: self.store(directory),
             message_bytes_max: self.message_bytes_max,
             presence_grace_seconds: self.presence_grace_seconds,
             comet_strings: self.comet_strings,
@@ -353,6 +365,23 @@ impl Draft {
             tenants: self.tenant_secrets()?,
             log: self.log,
         })
+    }
+
+    fn store(&self, directory: Option<PathBuf>) -> Store {
+        let history_bytes_max_per_pipe = self.history_bytes_max_per_pipe;
+        match &self.redis {
+            None => Store::Embedded(embedded::Config {
+                directory,
+                durability: self.durability,
+                history_bytes_max_per_pipe,
+                recovery_bytes_max: self.recovery_bytes_max,
+            }),
+            Some(address) => Store::Redis(redis::Config {
+                address: address.clone(),
+                wait_millis_max: self.redis_wait_millis_max as u64,
+                history_bytes_max_per_pipe,
+            }),
+        }
     }
 
     fn allowed_origins(&self) -> AllowedOrigins {

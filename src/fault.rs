@@ -16,8 +16,6 @@ pub enum Fault {
     HolesUnnoticed,
     /// News of a loss are not heeded while something is being read.
     DoubtIgnoredWhileReading,
-    /// What was kept aside in another epoch is joined to what was read.
-    EpochsJoined,
     /// Who is held is not told of a gap.
     GapNotToldToTheHeld,
     /// Nobody is told of a gap.

@@ -30,7 +30,7 @@ pub struct Hub {
     numbers: HashMap<Pipe, u32>,
     subscriptions: Slab<Place>,
     /// Subscribers that still read, or have read further than what has gone by; few at a time.
-    held: HashMap<SubscriptionId, Follower>,
+    held: HashMap<SubscriptionId, Held>,
     /// What has to be read because it was missed.
     missing: VecDeque<Missing>,
     /// What was kept aside and arrives once more.
@@ -49,6 +49,13 @@ struct Heard {
     begins: Option<Position>,
     /// Behind which position what was missed is being read.
     missing_behind: Option<Position>,
+}
+
+/// Who still reads, or has read further than what has gone by.
+struct Held {
+    follower: Follower,
+    /// What may be kept aside for it, in bytes.
+    bytes_max: usize,
 }
 
 /// One line of the fan-out.
@@ -106,9 +113,10 @@ impl Hub {
         begins.epoch == position.epoch && begins.index <= position.index || is_planted(Fault::BeginningIgnored)
     }
 
-    /// From now on what goes by is kept aside, until [`Hub::join`].
-    pub fn hold(&mut self, subscription: SubscriptionId) {
-        if self.held.insert(subscription, Follower::reading()).is_none() {
+    /// From now on what goes by is kept aside, up to so many bytes, until [`Hub::join`].
+    pub fn hold(&mut self, subscription: SubscriptionId, bytes_max: usize) {
+        let held = Held { follower: Follower::reading(), bytes_max };
+        if self.held.insert(subscription, held).is_none() {
             self.heard_mut(subscription).held_count += 1;
         }
     }
@@ -117,14 +125,15 @@ impl Hub {
     /// reading must go on, because something that went by could not be kept aside. What goes by later and has been
     /// read is known, and not delivered again.
     pub fn join(&mut self, subscription: SubscriptionId, up_to: Position) -> Joined {
-        let joined = self.held.get_mut(&subscription).map_or(Joined::Live(Vec::new()), |held| held.join(up_to));
+        let joined =
+            self.held.get_mut(&subscription).map_or(Joined::Live(Vec::new()), |held| held.follower.join(up_to));
         self.release_level(subscription);
         joined
     }
 
     /// Whoever has just what has gone by needs to be held no longer.
     fn release_level(&mut self, subscription: SubscriptionId) {
-        let has = self.held.get(&subscription).and_then(Follower::has);
+        let has = self.held.get(&subscription).and_then(|held| held.follower.has());
         if has.is_some() && has == self.heard_mut(subscription).follower.has() {
             self.release(subscription);
         }
@@ -280,7 +289,7 @@ impl Hub {
     pub fn gap(&mut self, pipe: &Pipe, position: Position, frame: &Bytes, outboxes: &mut Outboxes) {
         let Some(number) = self.numbers.get(pipe).copied() else { return };
         for subscriber in &self.pipes[number as usize].subscribers {
-            if let Some(held) = self.held.get_mut(&subscriber.subscription) {
+            if let Some(Held { follower: held, .. }) = self.held.get_mut(&subscriber.subscription) {
                 match held.has() {
                     // Who still reads finds out by reading on.
                     None => drop(held.doubt()),
@@ -315,7 +324,7 @@ impl Hub {
                 && let Some(held) = held.get_mut(subscription)
             {
                 run.pass(slot, generation, held, outboxes);
-                if held.has() == follower.has() {
+                if held.follower.has() == follower.has() {
                     level.push(*subscription);
                 }
             } else if has_origin && run.deliveries.iter().any(|delivery| is_own(delivery)) {

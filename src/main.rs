@@ -11,7 +11,7 @@ use cometql::clock::SystemClock;
 use cometql::config::{self, Command, Password, Place, Settings};
 use cometql::node::Node;
 use cometql::status::Status;
-use cometql::store::embedded;
+use cometql::store::{Ear, Store, embedded, redis};
 use cometql::ws::{self, Posts, http::Site, page, script::Script};
 use cometql::{mysql, ws::page::About};
 use rustix::process::{self, Resource, Rlimit, getrlimit, setrlimit};
@@ -79,7 +79,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     })?;
     let posts = Posts::new(&settings.ws).map_err(in_a_line)?;
     let clock = Arc::new(SystemClock);
-    let store = embedded::open(&settings.store, posts.ears(), clock.clone()).map_err(in_a_line)?;
+    let store = open_store(&settings.store, posts.ears(), clock.clone()).await?;
     let password = settings.password.resolve().map_err(in_a_line)?;
     let node_config = settings.node(&password).map_err(in_a_line)?;
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
@@ -121,6 +121,17 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     Ok(())
 }
 
+async fn open_store(
+    config: &config::Store,
+    ears: Vec<Arc<Ear>>,
+    clock: Arc<SystemClock>,
+) -> Result<Arc<dyn Store>, String> {
+    Ok(match config {
+        config::Store::Embedded(config) => embedded::open(config, ears, clock).map_err(in_a_line)?,
+        config::Store::Redis(config) => redis::open(config, ears, clock).await.map_err(in_a_line)?,
+    })
+}
+
 fn in_a_line(error: impl std::fmt::Display) -> String {
     error.to_string().replace('\n', " ")
 }
@@ -158,9 +169,12 @@ fn about(sql_address: SocketAddr, password: &Password) -> About {
 
 /// What listens where, and a line to paste.
 fn first_lines(settings: &Settings, sql_address: SocketAddr, address: SocketAddr, password: &Password) -> String {
-    let data = match &settings.store.directory {
-        Some(directory) => directory.display().to_string(),
-        None => "in memory: nothing is on disk".to_owned(),
+    let data = match &settings.store {
+        config::Store::Embedded(config) => match &config.directory {
+            Some(directory) => directory.display().to_string(),
+            None => "in memory: nothing is on disk".to_owned(),
+        },
+        config::Store::Redis(config) => format!("in Redis at {}", config.address),
     };
     let (host, port) = (sql_address.ip(), sql_address.port());
     let shown = match password.place() {

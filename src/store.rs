@@ -14,6 +14,8 @@ use crate::pipe::{ConnectionId, Delivery, Encoded, Event, Message, MessageId, Pi
 use crate::user::{TenantId, UserId};
 
 pub mod embedded;
+mod listeners;
+pub mod redis;
 
 #[async_trait]
 pub trait Store: Send + Sync {

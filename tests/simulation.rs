@@ -35,8 +35,12 @@ mod truth;
 mod world;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::{Kind, World};
+
+/// So many worlds at a time; each is in one thread, but for what its store commits.
+const THREADS: usize = 2;
 
 /// What a seed came to.
 #[derive(Default)]
@@ -52,11 +56,7 @@ fn seeds() -> Range<u64> {
         let seed = seed.parse().expect("COMETQL_SEED is a number");
         return seed..seed + 1;
     }
-    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") {
-        0..10_000
-    } else {
-        0..std::env::var("N").map_or(500, |n| n.parse().unwrap())
-    }
+    if std::env::var("COMETQL_TESTS").is_ok_and(|tests| tests == "all") { 0..10_000 } else { 0..500 }
 }
 
 fn run(seed: u64) -> Outcome {
@@ -81,16 +81,32 @@ fn run(seed: u64) -> Outcome {
     outcome
 }
 
-#[test]
-fn everyone_has_everything_in_order_and_once_or_is_told_of_a_gap() {
+/// Runs worlds until one of them goes wrong or there are no more; answers how many messages and gaps there were.
+fn run_all(next: &AtomicU64, end: u64) -> (usize, usize) {
     let (mut messages, mut gaps) = (0, 0);
-    for seed in seeds() {
+    while let seed = next.fetch_add(1, Ordering::Relaxed)
+        && seed < end
+    {
         let outcome = run(seed);
         if let Some(wrong) = outcome.wrong {
+            next.store(end, Ordering::Relaxed);
             panic!("{}\n\nseed {seed}: {wrong}\nCOMETQL_SEED={seed} runs it once more", outcome.trace);
         }
         messages += outcome.messages;
         gaps += outcome.gaps;
     }
+    (messages, gaps)
+}
+
+#[test]
+fn everyone_has_everything_in_order_and_once_or_is_told_of_a_gap() {
+    let Range { start, end } = seeds();
+    let next = AtomicU64::new(start);
+    let (messages, gaps) = std::thread::scope(|scope| {
+        let threads = [(); THREADS].map(|()| scope.spawn(|| run_all(&next, end)));
+        let of_each = threads.map(|thread| thread.join().expect("a seed has gone wrong: it is told above"));
+        of_each.into_iter().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    });
     println!("{messages} messages, {gaps} gaps");
+    assert!(messages > 10 * (end - start) as usize && (gaps > 0 || end - start < 100), "too little has happened");
 }

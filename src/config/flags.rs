@@ -138,6 +138,7 @@ fn flag(setting: &'static Setting) -> Arg {
         Kind::Origins(_) => flag.value_name("HOST,HOST"),
         Kind::Strings(_) => flag.value_name("RULE"),
         Kind::Durability(_) => flag.value_name("PLACE"),
+        Kind::Store(_) => flag.value_name("URL"),
         Kind::Bytes(..) => flag.value_name("BYTES"),
         Kind::Count(..) => flag.value_name("NUMBER"),
         Kind::Seconds(..) => flag.value_name("SECONDS"),

@@ -9,6 +9,7 @@ use tracing::level_filters::LevelFilter;
 use super::{Draft, Source};
 use crate::node::{CometStrings, Origin};
 use crate::store::embedded::Durability;
+use crate::store::redis;
 
 pub(super) struct Setting<D: 'static = Draft> {
     /// Its key in the file. The variable is `COMETQL_` and the key in capitals.
@@ -40,6 +41,8 @@ pub(super) enum Kind<D: 'static> {
     Origins(fn(&mut D) -> &mut Option<Vec<Origin>>),
     Strings(fn(&mut D) -> &mut CometStrings),
     Durability(fn(&mut D) -> &mut Durability),
+    /// `embedded`, or the URL of a Redis, which may have a password in it.
+    Store(fn(&mut D) -> &mut Option<redis::Address>),
 }
 
 impl Setting {
@@ -50,7 +53,7 @@ impl Setting {
 
 impl<D> Setting<D> {
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret(_))
+        matches!(self.kind, Kind::Secret(_) | Kind::Store(_))
     }
 
     pub(super) fn variable(&self) -> String {
@@ -151,6 +154,24 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: Some("disk"),
         example: "memory",
         kind: Kind::Durability(|draft| &mut draft.durability),
+    },
+    Setting {
+        key: "store",
+        flag: "store",
+        group: DATA,
+        about: "embedded, or the Redis that many nodes share (see docs/REDIS.md)",
+        default: Some("embedded"),
+        example: "redis://127.0.0.1:6379/0",
+        kind: Kind::Store(|draft| &mut draft.redis),
+    },
+    Setting {
+        key: "redis_wait_millis_max",
+        flag: "redis-wait-millis-max",
+        group: DATA,
+        about: "How long publishers wait for a Redis that does not answer",
+        default: Some("5000"),
+        example: "5000",
+        kind: Kind::Count(|draft| &mut draft.redis_wait_millis_max, 100..=60_000),
     },
     Setting {
         key: "log",

@@ -43,7 +43,7 @@ fn with_nothing_given_it_listens_on_loopback_and_keeps_its_data_here() {
     assert_eq!(settings.ws.message_bytes_max, 1 << 20);
     assert_eq!(settings.mysql.packet_bytes_max, 16 << 20);
     assert_eq!(settings.mysql.certificate_directory.as_ref(), Some(&data));
-    assert_eq!(settings.store.directory.as_ref(), Some(&data));
+    assert_eq!(data_of(&settings), Some(&data));
     assert_eq!(settings.password, PasswordSource::GeneratedIn(data.clone()));
     assert_eq!(settings.log, LevelFilter::INFO);
     assert!(!data.exists(), "reading the settings writes nothing");
@@ -182,12 +182,12 @@ fn memory_keeps_nothing_on_disk() {
         (&[], &[("COMETQL_MEMORY", "true")]),
     ] {
         let settings = settings(args, variables, Some("data_dir = \"x\""));
-        assert_eq!(settings.store.directory, None);
+        assert_eq!(data_of(&settings), None);
         assert_eq!(settings.mysql.certificate_directory, None);
         assert_eq!(settings.password, PasswordSource::GeneratedInMemory);
     }
-    assert!(settings(&["--data-dir", "x"], &[], Some("memory = true")).store.directory.is_some());
-    assert!(settings(&["--memory=false"], &[], Some("memory = true")).store.directory.is_some());
+    assert!(data_of(&settings(&["--data-dir", "x"], &[], Some("memory = true"))).is_some());
+    assert!(data_of(&settings(&["--memory=false"], &[], Some("memory = true"))).is_some());
     assert_eq!(
         error(&["--memory", "--data-dir", "x"], &[], None),
         "memory and data_dir are both given (--memory, --data-dir): with memory nothing is kept in a directory; \
@@ -393,4 +393,34 @@ fn the_help_names_every_setting_with_its_default() {
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
     let Ok(Command::Say(version)) = read_all(&["--version"], &[], None) else { panic!("says") };
     assert_eq!(version, format!("cometql {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Where the embedded store of these settings keeps its data.
+fn data_of(settings: &Settings) -> Option<&PathBuf> {
+    match &settings.store {
+        Store::Embedded(config) => config.directory.as_ref(),
+        Store::Redis(config) => panic!("{config:?}"),
+    }
+}
+
+#[test]
+fn the_store_is_embedded_or_a_redis_whose_password_is_never_shown() {
+    assert!(matches!(settings(&["--store", "embedded"], &[], None).store, Store::Embedded(_)));
+    let url = "redis://me:hidden@redis.example:6380/3";
+    let file = format!("store = \"{url}\"\nredis_wait_millis_max = 700");
+    for settings in [
+        settings(&[], &[], Some(&file)),
+        settings(&["--redis-wait-millis-max", "700"], &[("COMETQL_STORE", url)], None),
+    ] {
+        let Store::Redis(config) = &settings.store else { panic!("{:?}", settings.store) };
+        assert_eq!(config.address.to_string(), "redis://redis.example:6380/3");
+        assert_eq!(config.wait_millis_max, 700);
+        assert_eq!(config.history_bytes_max_per_pipe, 16 << 20);
+        assert!(!format!("{settings:?}").contains("hidden"));
+    }
+    for wrong in ["redis://me:hidden@host:port/0", "http://hidden", "hidden"] {
+        let error = error(&["--store", wrong], &[], None);
+        assert!(error.contains("--store …") && error.contains("redis://127.0.0.1:6379/0"), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
 }

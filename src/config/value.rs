@@ -8,6 +8,7 @@ use std::path::Path;
 use super::settings::{Kind, Setting};
 use crate::node::{CometStrings, Origin};
 use crate::store::embedded::Durability;
+use crate::store::redis;
 
 /// The units a number of bytes may carry; the first are the ones we write.
 const UNITS: [(&str, usize); 6] =
@@ -52,6 +53,10 @@ pub(super) fn put<D>(setting: &Setting<D>, text: &str, draft: &mut D, directory:
         Kind::Origins(field) => *field(draft) = Some(origins(text)?),
         Kind::Strings(field) => *field(draft) = CometStrings::named(text).ok_or("auto or mysql")?,
         Kind::Durability(field) => *field(draft) = Durability::named(text).ok_or("disk or memory")?,
+        Kind::Store(field) => {
+            let parse = || redis::Address::parse(text).map(Some).map_err(|why| format!("embedded or a URL ({why})"));
+            *field(draft) = if text == "embedded" { None } else { parse()? };
+        }
     }
     Ok(())
 }
@@ -75,6 +80,7 @@ pub(super) fn show<D>(setting: &Setting<D>, draft: &mut D) -> Option<String> {
         }
         Kind::Strings(field) => quoted(&field(draft).name()),
         Kind::Durability(field) => quoted(&field(draft).name()),
+        Kind::Store(field) => field(draft).as_ref().map_or_else(|| quoted(&"embedded"), |address| quoted(address)),
     })
 }
 

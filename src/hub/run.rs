@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Outboxes;
-use crate::history::Follower;
+use super::{Held, Outboxes};
 use crate::pipe::{Delivery, Pipe};
 use crate::user::Generation;
 
@@ -40,9 +39,9 @@ impl Together<'_> {
 
 impl Run<'_> {
     /// Goes by somebody who reads, or has read further.
-    pub(super) fn pass(&self, slot: u32, generation: Generation, held: &mut Follower, outboxes: &mut Outboxes) {
-        let bytes_max = outboxes.waiting_bytes_max();
-        let lacks = |delivery: &&Arc<Delivery>| held.pass(delivery, bytes_max) == Some(true);
+    pub(super) fn pass(&self, slot: u32, generation: Generation, held: &mut Held, outboxes: &mut Outboxes) {
+        let Held { follower, bytes_max } = held;
+        let lacks = |delivery: &&Arc<Delivery>| follower.pass(delivery, *bytes_max) == Some(true);
         let lacking: Vec<_> = self.deliveries.iter().filter(lacks).cloned().collect();
         let is_own = |delivery: &Delivery| generation == Generation::Four && outboxes.is(slot, delivery.origin);
         let others: Vec<_> = lacking.into_iter().filter(|delivery| !is_own(delivery)).collect();

@@ -111,21 +111,21 @@ fn arrivals_wait_for_a_subscriber_that_reads_history() {
     let room = pipe("room");
     subscribe(&mut hub, 1, &room, 3);
     let reading = subscribe(&mut hub, 0, &room, 3);
-    hub.hold(reading);
+    hub.hold(reading, outboxes.waiting_bytes_max());
     deliver(&mut hub, &mut outboxes, &[delivery(&room, 4, "d", None), delivery(&room, 5, "e", None)]);
     assert!(outboxes.is_empty(0));
     let Joined::Live(arrivals) = hub.join(reading, at(4)) else { panic!("all was held") };
     assert_eq!(arrivals.len(), 1, "the fourth was read");
     assert!(hub.held.is_empty(), "it has what has gone by");
     // It reads further than what has gone by, which it then does not get again.
-    hub.hold(reading);
+    hub.hold(reading, outboxes.waiting_bytes_max());
     assert!(matches!(hub.join(reading, at(7)), Joined::Live(_)));
     deliver(&mut hub, &mut outboxes, &[delivery(&room, 4, "d", None), delivery(&room, 6, "f", None)]);
     deliver(&mut hub, &mut outboxes, &[delivery(&room, 7, "g", None)]);
     assert!(hub.held.is_empty());
     deliver(&mut hub, &mut outboxes, &[delivery(&room, 8, "h", None)]);
     assert_eq!([drain(&mut outboxes, 0), drain(&mut outboxes, 1)], ["h", "defgh"]);
-    hub.hold(reading);
+    hub.hold(reading, outboxes.waiting_bytes_max());
     hub.unsubscribe(reading);
     assert_eq!(hub.subscribers(&room), [1]);
 }
@@ -175,7 +175,7 @@ fn doubt_has_every_pipe_read_and_what_is_gone_is_a_gap() {
     hub.listening(old, at(3));
     subscribe(&mut hub, 1, &room, 3);
     let reading = subscribe(&mut hub, 2, &room, 3);
-    hub.hold(reading);
+    hub.hold(reading, outboxes.waiting_bytes_max());
     hub.doubt_all();
     hub.doubt(&room);
     assert_eq!(hub.next_missing().map(|missing| missing.behind), Some(at(3)));

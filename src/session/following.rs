@@ -100,8 +100,10 @@ impl Session {
         around: &mut Surroundings<'_>,
     ) -> Next {
         let mut following = Following { id, pipes: VecDeque::with_capacity(wanted.len()) };
+        // Together they have as much kept aside as may wait for one connection: what is more can be read.
+        let bytes_max = around.outboxes.waiting_bytes_max() / wanted.len().max(1);
         for (subscription, start) in wanted {
-            around.hub.hold(subscription);
+            around.hub.hold(subscription, bytes_max);
             let step = Step::Join(Position { epoch: 0, index: 0 });
             following.pipes.push_back(Wanted { subscription, start, step, is_told: false });
         }
@@ -220,7 +222,7 @@ impl Session {
             Recovered::Page(page) => {
                 let Step::Recover(after) = wanted.step else { return };
                 if is_planted(Fault::ReadBeforeHold) {
-                    around.hub.hold(wanted.subscription);
+                    around.hub.hold(wanted.subscription, around.outboxes.waiting_bytes_max());
                 }
                 wanted.step = if page.more { Step::Recover(page.up_to) } else { Step::Join(page.up_to) };
                 self.tell_start(id, wanted, after, Some(true), around);

@@ -7,7 +7,6 @@ mod disk;
 mod engine;
 mod glass;
 mod head;
-mod listeners;
 mod live;
 mod live_pipe;
 mod record;

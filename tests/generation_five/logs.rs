@@ -58,10 +58,13 @@ fn a_device_with_a_position_gets_what_it_missed_whatever_others_have_taken() {
         let (position, texts) = missed(&told, Some(true));
         assert_eq!((position, texts.len() as i64), (at(since), behind));
     }
-    for unknown in [json!([7, 3]), at(moved(last, 1))] {
+    for unknown in [json!([7, 3]), at(moved(last, 1)), json!([last.epoch, u64::MAX])] {
         let (_, told) = login(&world, 42, "h4sh", Some(unknown));
         assert_eq!(missed(&told, Some(false)), (at(last), vec![]), "all has been taken");
     }
+    tell(&world, 5..7);
+    let (_, told) = login(&world, 42, "h4sh", Some(json!([7, 3])));
+    assert_eq!(missed(&told, Some(false)), (at(last), vec!["5", "6"]), "what has not");
 }
 
 #[test]

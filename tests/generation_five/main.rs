@@ -14,7 +14,6 @@ mod hello;
 mod hostile;
 mod logs;
 mod moving;
-#[allow(dead_code)]
 #[path = "../world/node.rs"]
 mod node;
 mod page;

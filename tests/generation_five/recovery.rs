@@ -66,11 +66,19 @@ fn who_missed_too_much_is_told_where_the_pipe_stands() {
         let begin = publish(&world, pipe, 0..1);
         let last = publish(&world, pipe, 1..200);
         let lost = subscribed(pipe, last, false);
-        for unknown in
-            [begin, moved(last, 1), Position { epoch: last.epoch + 1, ..last }, Position { epoch: 0, index: 0 }]
-        {
+        for unknown in [
+            begin,
+            moved(last, 1),
+            Position { epoch: last.epoch + 1, ..last },
+            Position { epoch: 0, index: 0 },
+            Position { index: u64::MAX, ..last },
+        ] {
             let mut other = Browser::newcomer(world.address);
-            assert_eq!(other.follow(&json!({"pipe": pipe, "position": at(unknown)})), [lost.clone()], "{unknown:?}");
+            assert_eq!(
+                other.follow(&json!({"pipe": pipe, "position": at(unknown)})),
+                std::slice::from_ref(&lost),
+                "{unknown:?}"
+            );
         }
         let mut other = Browser::newcomer(world.address);
         let told = other.follow(&json!({"pipe": pipe, "position": at(begin), "last": 3}));

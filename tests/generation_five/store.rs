@@ -28,45 +28,122 @@ impl Failing {
     }
 }
 
-macro_rules! passed_on {
-    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
-        #[async_trait]
-        impl Store for Failing {
-            $(async fn $name(&self, $($argument: $type),*) -> Result<$result, StoreError> {
-                self.fails()?;
-                self.store.$name($($argument),*).await
-            })*
+#[async_trait]
+impl Store for Failing {
+    async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError> {
+        self.fails()?;
+        self.store.publish(batch).await
+    }
 
-            /// Whatever fails, leaving is counted.
-            async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<u64, StoreError> {
-                self.store.unlisten(pipe, ear).await
-            }
+    async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Listening, StoreError> {
+        self.fails()?;
+        self.store.listen(pipe, ear).await
+    }
 
-            async fn close(&self) {
-                self.store.close().await;
-            }
-        }
-    };
-}
+    async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
+        self.fails()?;
+        self.store.listeners(pipe).await
+    }
 
-passed_on! {
-    publish(batch: Vec<Publish>) -> Vec<Published>;
-    listen(pipe: &Pipe, ear: EarId) -> Listening;
-    listeners(pipe: &Pipe) -> u64;
-    listened(tenant: TenantId, after: Option<&PipeName>, count_max: usize) -> Vec<(PipeName, u64)>;
-    recover(pipe: &Pipe, after: Position, max: PageMax) -> Recovered;
-    history(pipe: &Pipe, since: Since, max: PageMax) -> Page;
-    kept(tenant: TenantId, after: Option<&PipeName>, count_max: usize) -> Vec<PipeName>;
-    logs(tenant: TenantId, after: Option<UserId>, count_max: usize) -> Vec<UserId>;
-    erase(pipe: &Pipe, indexes: &[u64]) -> u64;
-    take(pipe: &Pipe, index: u64) -> ();
-    set_retention(pipe: &Pipe, retention: Retention) -> ();
-    remove_retention(pipe: &Pipe) -> bool;
-    retention(pipe: &Pipe) -> Option<Retention>;
-    retentions(tenant: TenantId, after: Option<&PipeName>, count_max: usize) -> Vec<(PipeName, Retention)>;
-    record(tenant: TenantId, record: &Record) -> Option<String>;
-    set_record(tenant: TenantId, record: &Record, value: Option<String>) -> bool;
-    records(tenant: TenantId, shelf: Shelf, after: Option<&Record>, count_max: usize) -> Vec<(Record, String)>;
+    async fn listened(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, u64)>, StoreError> {
+        self.fails()?;
+        self.store.listened(tenant, after, count_max).await
+    }
+
+    async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
+        self.fails()?;
+        self.store.recover(pipe, after, max).await
+    }
+
+    async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
+        self.fails()?;
+        self.store.history(pipe, since, max).await
+    }
+
+    async fn kept(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<PipeName>, StoreError> {
+        self.fails()?;
+        self.store.kept(tenant, after, count_max).await
+    }
+
+    async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
+        self.fails()?;
+        self.store.logs(tenant, after, count_max).await
+    }
+
+    async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {
+        self.fails()?;
+        self.store.erase(pipe, indexes).await
+    }
+
+    async fn take(&self, pipe: &Pipe, index: u64) -> Result<(), StoreError> {
+        self.fails()?;
+        self.store.take(pipe, index).await
+    }
+
+    async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError> {
+        self.fails()?;
+        self.store.set_retention(pipe, retention).await
+    }
+
+    async fn remove_retention(&self, pipe: &Pipe) -> Result<bool, StoreError> {
+        self.fails()?;
+        self.store.remove_retention(pipe).await
+    }
+
+    async fn retention(&self, pipe: &Pipe) -> Result<Option<Retention>, StoreError> {
+        self.fails()?;
+        self.store.retention(pipe).await
+    }
+
+    async fn retentions(
+        &self,
+        tenant: TenantId,
+        after: Option<&PipeName>,
+        count_max: usize,
+    ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
+        self.fails()?;
+        self.store.retentions(tenant, after, count_max).await
+    }
+
+    async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
+        self.fails()?;
+        self.store.record(tenant, record).await
+    }
+
+    async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
+        self.fails()?;
+        self.store.set_record(tenant, record, value).await
+    }
+
+    async fn records(
+        &self,
+        tenant: TenantId,
+        shelf: Shelf,
+        after: Option<&Record>,
+        count_max: usize,
+    ) -> Result<Vec<(Record, String)>, StoreError> {
+        self.fails()?;
+        self.store.records(tenant, shelf, after, count_max).await
+    }
+
+    /// Whatever fails, leaving is counted.
+    async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<u64, StoreError> {
+        self.store.unlisten(pipe, ear).await
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
 }
 
 #[test]

@@ -7,21 +7,20 @@ use super::run;
 /// So many seeds are tried when the one that is written here finds its fault no longer.
 const SEEDS: u64 = 2_000;
 
-const FAULTS: [(Fault, u64); 15] = [
-    (Fault::ReadBeforeHold, 0),
-    (Fault::ArrivalsDroppedWhileHeld, 0),
-    (Fault::OverflowForgotten, 0),
+const FAULTS: [(Fault, u64); 14] = [
+    (Fault::ReadBeforeHold, 107),
+    (Fault::ArrivalsDroppedWhileHeld, 27),
+    (Fault::OverflowForgotten, 63),
     (Fault::DuplicatesKept, 0),
-    (Fault::HolesUnnoticed, 0),
-    (Fault::DoubtIgnoredWhileReading, 0),
-    (Fault::EpochsJoined, 0),
-    (Fault::GapNotToldToTheHeld, 0),
-    (Fault::GapUnsaid, 0),
-    (Fault::BeginningIgnored, 0),
-    (Fault::LateAnswerReachesNextTenant, 0),
-    (Fault::DepartureOvertakes, 0),
-    (Fault::StaleRecoveryDelivered, 0),
-    (Fault::WindowReachesTooFar, 0),
+    (Fault::HolesUnnoticed, 7),
+    (Fault::DoubtIgnoredWhileReading, 94),
+    (Fault::GapNotToldToTheHeld, 39),
+    (Fault::GapUnsaid, 5),
+    (Fault::BeginningIgnored, 84),
+    (Fault::LateAnswerReachesNextTenant, 1),
+    (Fault::DepartureOvertakes, 1),
+    (Fault::StaleRecoveryDelivered, 51),
+    (Fault::WindowReachesTooFar, 1),
     (Fault::RepeatPublished, 0),
 ];
 

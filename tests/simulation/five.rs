@@ -244,7 +244,7 @@ impl Five {
             }
             _ => return Err("it has not asked for that".into()),
         };
-        let has = self.has.entry(name.clone()).or_default();
+        let has = self.has.entry(name).or_default();
         let Some(position) = position else {
             return has.is_live.then_some(()).ok_or_else(|| "it was not subscribed".into());
         };

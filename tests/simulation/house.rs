@@ -73,6 +73,7 @@ impl House {
         let ears: Vec<Arc<Ear>> = (0..SHARDS).map(|_| Ear::new(1 << 30, Box::new(|| {}))).collect();
         let config = embedded::Config {
             directory: None,
+            durability: embedded::Durability::Disk,
             history_bytes_max_per_pipe: 64 * 1024 * 1024,
             recovery_bytes_max: 64 * 1024 * 1024,
         };

@@ -21,7 +21,7 @@ impl Plan {
     pub fn new(random: &mut Random) -> Plan {
         Plan {
             steps: 300 + random.below(300),
-            is_gentle: random.percent(40),
+            is_gentle: random.percent(35),
             loss_percent: random.pick(&[0, 2, 10, 30]),
             in_place_percent: random.pick(&[0, 50, 90]),
             outbox_bytes_max: random.pick(&[2_000, 20_000, 1_000_000]),

@@ -36,13 +36,17 @@ impl World {
             22..=33 => self.answer_one(),
             34..=48 => self.publish_some(),
             49..=59 => {
-                let bytes_max = self.house.random.pick(&[1, 30, 300, 100_000]);
-                self.carry_up(browser, bytes_max);
+                let bytes_max = self.house.random.pick(&[30, 300, 100_000, 100_000]);
+                for turn in 0..3 {
+                    self.carry_up((browser + turn) % self.browsers.len(), bytes_max);
+                }
             }
             60..=81 => {
                 if self.house.random.below(12) < reading {
-                    let bytes_max = self.house.random.pick(&[1, 100, 1_000, 100_000]);
-                    self.carry_down(browser, bytes_max);
+                    let bytes_max = self.house.random.pick(&[50, 1_000, 100_000, 100_000]);
+                    for turn in 0..3 {
+                        self.carry_down((browser + turn) % self.browsers.len(), bytes_max);
+                    }
                 }
             }
             82..=93 => self.act(browser),
@@ -116,13 +120,13 @@ impl World {
         // A backend that heard no answer says it once more, at once or later.
         if self.house.random.percent(15) {
             batch.iter_mut().for_each(|publish| publish.id_is_chosen = true);
-            self.publish(batch.clone());
+            self.publish(&batch);
         }
-        self.publish(batch);
+        self.publish(&batch);
     }
 
-    fn publish(&mut self, batch: Vec<Publish>) {
-        let (node, of) = (Arc::clone(&self.house.node), batch.clone());
+    fn publish(&mut self, batch: &[Publish]) {
+        let (node, of) = (Arc::clone(&self.house.node), batch.to_vec());
         let done = self.house.wait(async move { node.publish(of).await });
         match done {
             Ok(published) => {
@@ -145,9 +149,9 @@ impl World {
                 self.connect(number)
             };
         };
-        match random.below(20) {
-            0 => return self.disconnect(number),
-            1 => return socket.close(),
+        match random.below(24) {
+            0..=2 => return self.disconnect(number),
+            3 => return socket.close(),
             _ => {}
         }
         match kind {
@@ -183,7 +187,7 @@ impl World {
             }
             5 => five.unsubscribe(random.pick(&NAMES), socket),
             6 => five.take(socket),
-            _ => say(five, text, random, socket),
+            _ => say(five, &text, random, socket),
         }
     }
 
@@ -258,13 +262,13 @@ impl World {
 }
 
 /// A browser publishes something new, or says once more what it has said.
-fn say(five: &mut Five, text: String, random: &mut Random, socket: &mut super::socket::Socket) {
+fn say(five: &mut Five, text: &str, random: &mut Random, socket: &mut super::socket::Socket) {
     if !five.wishes.is_empty() && random.percent(50) {
         let wish = random.pick(&five.wishes);
         return five.publish(wish, socket);
     }
     let pipe = random.pick(&["web_chat", "web_kept"]).to_owned();
-    let wish = Wish { pipe, text: plain(&text).to_owned(), uuid: uuid_of(random).to_string() };
+    let wish = Wish { pipe, text: plain(text).to_owned(), uuid: uuid_of(random).to_string() };
     five.wishes.push(wish.clone());
     five.publish(wish, socket);
 }

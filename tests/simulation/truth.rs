@@ -158,9 +158,12 @@ impl Truth {
 
     pub fn erased(&mut self, pipe: &Pipe, indexes: &[u64]) {
         let now = self.now;
-        self.told(pipe).is_used(now);
+        let told = self.told(pipe);
+        told.is_used(now);
+        // What was too old by then was gone already, and not by hand.
+        told.trim(now);
         for index in indexes {
-            self.told(pipe).delete(*index);
+            told.delete(*index);
         }
     }
 
@@ -169,6 +172,7 @@ impl Truth {
         let now = self.now;
         let told = self.told(pipe);
         told.is_used(now);
+        told.trim(now);
         told.is_set = retention.is_some();
         told.retention = retention.unwrap_or_else(|| Retention::default_of(pipe));
         match retention {

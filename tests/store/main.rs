@@ -1,9 +1,11 @@
 //! What every store promises. Each test runs over each store; a store is made by its factory, together with the
 //! ears it announces to and a clock that stands still.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../world/clock.rs"]
 mod clock;
+#[path = "../world/redis.rs"]
+mod redis;
 mod listings;
 mod random;
 mod recovery;
@@ -16,8 +18,7 @@ use std::time::Duration;
 
 use clock::StillClock;
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position, Retention};
-use cometql::store::embedded;
-use cometql::store::{Ear, EarId, News, PageMax, Publish, Published, Recovered, Since, Store, StoreError};
+use cometql::store::{self, Ear, EarId, News, PageMax, Publish, Published, Recovered, Since, Store, StoreError};
 use cometql::user::{TenantId, UserId};
 
 const EAR_BYTES_MAX: usize = 64 * 1024;
@@ -34,16 +35,31 @@ struct World {
 }
 
 fn world(directory: Option<tempfile::TempDir>) -> World {
-    let ears: Vec<Arc<Ear>> = (0..2).map(|_| Ear::new(EAR_BYTES_MAX, Box::new(|| {}))).collect();
-    let clock = Arc::new(StillClock::at(1_700_000_000_000));
-    let config = embedded::Config {
+    let (ears, clock) = ears_and_clock();
+    let config = store::embedded::Config {
         directory: directory.as_ref().map(|directory| directory.path().to_owned()),
-        durability: embedded::Durability::Disk,
+        durability: store::embedded::Durability::Disk,
         history_bytes_max_per_pipe: 1024 * 1024,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
-    let store = embedded::open(&config, ears.clone(), clock.clone()).unwrap();
+    let store = store::embedded::open(&config, ears.clone(), clock.clone()).unwrap();
     World { store, ears, clock, directory }
+}
+
+async fn world_in(redis: &redis::Redis) -> World {
+    let (ears, clock) = ears_and_clock();
+    let config = store::redis::Config {
+        address: store::redis::Address::parse(&redis.url()).unwrap(),
+        wait_millis_max: 30_000,
+        history_bytes_max_per_pipe: 1024 * 1024,
+    };
+    let store = store::redis::open(&config, ears.clone(), clock.clone()).await.unwrap();
+    World { store, ears, clock, directory: None }
+}
+
+fn ears_and_clock() -> (Vec<Arc<Ear>>, Arc<StillClock>) {
+    let ears = (0..2).map(|_| Ear::new(EAR_BYTES_MAX, Box::new(|| {}))).collect();
+    (ears, Arc::new(StillClock::at(1_700_000_000_000)))
 }
 
 impl World {
@@ -110,6 +126,11 @@ fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
         println!("over the store: {kind}");
         runtime.block_on(async { tokio::time::timeout(DEADLINE, promise(world(directory))).await }).unwrap();
     }
+    println!("over the store: Redis");
+    // Not in the world, of which a promise may let go a part at once.
+    let redis = redis::Redis::start();
+    let in_redis = async { promise(world_in(&redis).await).await };
+    runtime.block_on(async { tokio::time::timeout(DEADLINE, in_redis).await }).unwrap();
 }
 
 fn name(text: &str) -> PipeName {
@@ -407,13 +428,13 @@ fn what_is_kept_is_there_when_the_store_is_opened_again() {
 fn a_data_directory_belongs_to_one_node() {
     let world = world(Some(tempfile::tempdir().unwrap()));
     let directory = world.directory.as_ref().map(|directory| directory.path().to_owned());
-    let config = embedded::Config {
+    let config = store::embedded::Config {
         directory,
-        durability: embedded::Durability::Disk,
+        durability: store::embedded::Durability::Disk,
         history_bytes_max_per_pipe: 1,
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
-    let Err(StoreError::Unavailable(reason)) = embedded::open(&config, Vec::new(), world.clock) else {
+    let Err(StoreError::Unavailable(reason)) = store::embedded::open(&config, Vec::new(), world.clock) else {
         panic!("a second store was opened");
     };
     assert!(reason.contains("another node is using it"), "{reason}");

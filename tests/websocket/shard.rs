@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cometql::clock::UnixMillis;
-use cometql::hub::OutboxEvent;
-use cometql::node::{Answer, Ask, Listening, News, Page, Publish};
+use cometql::hub::{Missing, OutboxEvent};
+use cometql::node::{Answer, Ask, Listening, News, Page, Publish, Recovered, StoreError};
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position};
 use cometql::status::Status;
 use cometql::user::TenantId;
@@ -23,6 +23,8 @@ struct Stage {
     status: Arc<Status>,
     /// What the shard has asked.
     asked: Vec<(ConnectionId, Ask)>,
+    /// What it has asked for because it was missed; nobody answers that by himself.
+    missing: Vec<Missing>,
     /// Whether asks are answered in place, as far as the shard may go on then.
     is_ready: bool,
 }
@@ -32,7 +34,7 @@ fn stage() -> Stage {
     let site =
         Arc::new(Site { page: Bytes::from_static(b"page"), script: Default::default(), origins: Default::default() });
     let shard = Shard::new(ShardPlace { node: 0, shard: 0 }, &config(), site, Arc::clone(&status));
-    Stage { shard, status, asked: Vec::new(), is_ready: true }
+    Stage { shard, status, asked: Vec::new(), missing: Vec::new(), is_ready: true }
 }
 
 fn no_page() -> Page {
@@ -74,10 +76,16 @@ fn news(pipe: &Pipe, index: u64) -> News {
 impl Stage {
     fn step(&mut self, step: impl FnOnce(&mut Shard, &mut dyn FnMut(Whose, Ask) -> Option<Answer>)) {
         let (asked, is_ready) = (&mut self.asked, self.is_ready);
-        step(&mut self.shard, &mut |whose, ask| {
-            let Whose::Connection(id) = whose else { panic!("nothing was missed: {whose:?}") };
-            asked.push((id, ask.clone()));
-            is_ready.then(|| answer(&ask))
+        let missing = &mut self.missing;
+        step(&mut self.shard, &mut |whose, ask| match whose {
+            Whose::Connection(id) => {
+                asked.push((id, ask.clone()));
+                is_ready.then(|| answer(&ask))
+            }
+            Whose::Pipe(of) => {
+                missing.push(of);
+                None
+            }
         });
     }
 
@@ -378,4 +386,75 @@ fn of_many_who_were_too_slow_the_longest_waiting_is_let_go() {
     assert_eq!(stage.freed_after(59_999), [0; 0]);
     assert_eq!(stage.freed_after(60_000).len(), 1_024);
     assert!(stage.shard.is_empty());
+}
+
+impl Stage {
+    /// Answers the only thing that was missed.
+    fn recovered(&mut self, recovered: Result<Recovered, StoreError>) {
+        let [missing] = std::mem::take(&mut self.missing).try_into().unwrap();
+        let whose = Whose::Pipe(missing);
+        self.step(|shard, ask| shard.answered(whose, Answer::Recovered(recovered), NOW, ask));
+    }
+
+    /// The indexes of what a client of generation 5 is told, and whether each is a gap.
+    fn told(&mut self, slot: u32) -> Vec<(u64, bool)> {
+        let sent = String::from_utf8_lossy(&self.sent(slot)).into_owned();
+        let frames = sent.split("{\"is\":").skip(1);
+        let index = |frame: &str| frame.split_once("\"position\":[")?.1.split([',', ']']).nth(1)?.parse().ok();
+        frames.map(|frame| (index(frame).unwrap(), frame.starts_with("\"gap\""))).collect()
+    }
+}
+
+#[test]
+fn what_was_missed_comes_before_what_is_live_and_what_is_lost_is_a_gap() {
+    let mut stage = stage();
+    let (five, four) = (stage.connect_five(), stage.connect("4.08"));
+    stage.text(four, "subscription\nroom");
+    stage.sent(four);
+    let delivery = |index| news(&pipe("room"), index).delivery().cloned().unwrap();
+    let page = |indexes: std::ops::RangeInclusive<u64>, more| {
+        let up_to = Position { epoch: 1, index: *indexes.end() };
+        Ok(Recovered::Page(Page { messages: indexes.map(delivery).collect(), up_to, more }))
+    };
+    stage.news(vec![news(&pipe("room"), 1), news(&pipe("room"), 4)]);
+    stage.news(vec![news(&pipe("room"), 5), news(&pipe("room"), 6)]);
+    assert_eq!(stage.told(five), [(1, false)], "the others wait until the hole is filled");
+    stage.recovered(page(2..=3, true));
+    stage.recovered(page(4..=5, false));
+    assert_eq!(stage.told(five), (2..=6).map(|index| (index, false)).collect::<Vec<_>>());
+    // The store says that it lost something, and cannot be asked at first.
+    stage.news(vec![News::Lost(pipe("room")), news(&pipe("room"), 9)]);
+    stage.recovered(Err(StoreError::Unavailable("not now".into())));
+    assert!(stage.missing.is_empty() && stage.told(five).is_empty());
+    stage.step(|shard, ask| shard.tick(NOW, ask));
+    stage.sent(five);
+    stage.recovered(Ok(Recovered::Lost(Position { epoch: 1, index: 8 })));
+    assert_eq!(stage.told(five), [(8, true), (9, false)]);
+    stage.news(vec![News::LostAll]);
+    assert_eq!(stage.missing.len(), 2, "the log of the user as well");
+    stage.missing.retain(|missing| missing.pipe == pipe("room"));
+    stage.recovered(page(10..=10, false));
+    assert_eq!(stage.told(five), [(10, false)]);
+    let texts = String::from_utf8_lossy(&stage.sent(four)).matches("\"data\":\"text\"").count();
+    assert_eq!(texts, 8, "1 to 6, 9 and 10; generation 4 knows no gaps");
+}
+
+#[test]
+fn what_is_kept_aside_for_one_who_reads_many_pipes_is_no_more_than_may_wait_for_it() {
+    let mut stage = stage();
+    let slot = stage.connect_five();
+    stage.is_ready = false;
+    let pipes: Vec<Pipe> = (0..100).map(|number| pipe(&format!("pipe_{number}"))).collect();
+    let wanted = pipes.iter().map(|pipe| format!("{{\"pipe\":\"{}\",\"last\":1}}", pipe.shown_name()));
+    let wanted = wanted.collect::<Vec<_>>().join(",");
+    stage.text(slot, &format!("{{\"do\":\"subscribe\",\"id\":1,\"pipes\":[{wanted}]}}"));
+    stage.answer(slot, Answer::Listening(Ok(listening(100))));
+    let mut published = Vec::new();
+    for index in 1..=200 {
+        let news: Vec<News> = pipes.iter().map(|pipe| news(pipe, index)).collect();
+        published.extend(news.iter().filter_map(|news| news.delivery().map(Arc::downgrade)));
+        stage.news(news);
+    }
+    let alive = published.iter().filter(|delivery| delivery.strong_count() > 0).count();
+    assert!(alive > 0 && alive * 256 <= config().outbox_bytes_max, "{alive} messages are kept aside");
 }

@@ -22,6 +22,7 @@ const FIRST_LINES: usize = 5;
 pub struct Home {
     directory: TempDir,
     flags: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 /// A node that listens. It is killed when this is dropped.
@@ -46,7 +47,13 @@ pub struct End {
 impl Home {
     pub fn new(flags: &[&str]) -> Home {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Home { directory, flags: flags.iter().map(|flag| (*flag).to_owned()).collect() }
+        Home { directory, flags: flags.iter().map(|flag| (*flag).to_owned()).collect(), variables: Vec::new() }
+    }
+
+    /// The node has one environment variable more.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Home {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     pub fn path(&self) -> &Path {
@@ -62,7 +69,7 @@ impl Home {
     pub fn start(self) -> Node {
         let ports = ["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0"];
         let flags: Vec<&str> = ports.into_iter().chain(self.flags.iter().map(String::as_str)).collect();
-        let process = Process::spawn(self.path(), &flags);
+        let process = Process::spawn(&self, &flags);
         let mut first_lines = Vec::new();
         while first_lines.len() < FIRST_LINES {
             match process.stdout.recv_timeout(DEADLINE) {
@@ -84,7 +91,7 @@ impl Home {
 
     /// Runs the binary here with these flags alone, until it ends by itself.
     pub fn run(&self, flags: &[&str]) -> End {
-        Process::spawn(self.path(), flags).end()
+        Process::spawn(self, flags).end()
     }
 }
 
@@ -140,11 +147,12 @@ struct Process {
 }
 
 impl Process {
-    fn spawn(directory: &Path, flags: &[&str]) -> Process {
+    fn spawn(home: &Home, flags: &[&str]) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cometql"))
             .args(flags)
-            .current_dir(directory)
+            .current_dir(home.path())
             .env_clear()
+            .envs(home.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

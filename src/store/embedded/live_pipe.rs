@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::head::Head;
-use super::listeners::Listeners;
 use super::window::{NodeBytes, Window};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Position};
+use crate::store::listeners::Listeners;
 use crate::store::{EarId, Listening, Page, PageMax, Recovered, WINDOW_MILLIS_MAX};
 
 pub struct LivePipe {

@@ -1,0 +1,341 @@
+//! What this node listens to: the connections behind each ear, whether Redis tells of the pipe, and the newest message
+//! that was heard.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::pipe::{Delivery, MessageId, Pipe, Position};
+use crate::store::listeners::Listeners;
+use crate::store::{Ear, EarId, News, Room};
+
+pub struct Listened {
+    table: Mutex<Table>,
+    ears: Vec<Arc<Ear>>,
+    /// Told when a pipe is to be subscribed to or no longer.
+    pub changed: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By base.
+    pipes: HashMap<String, Entry>,
+    /// Bases whose subscription may no longer be what it should be.
+    changed: HashSet<String>,
+    /// Bases of whose listeners Redis has not been told the latest.
+    untold: HashSet<String>,
+    /// Of the newest count.
+    version: u64,
+}
+
+struct Entry {
+    pipe: Pipe,
+    listeners: Listeners,
+    /// The version of its latest count.
+    counted: u64,
+    /// Whether Redis tells of the pipe, or will without being asked once more.
+    is_subscribed: bool,
+    /// Who waits until it does.
+    subscribing: Vec<oneshot::Sender<()>>,
+    /// Where the pipe stood when Redis was last told of the listeners; what comes behind it is heard.
+    registered: Option<Newest>,
+    /// The newest message that was heard since.
+    newest: Option<Newest>,
+    /// Publishers who wait until their messages have been heard here.
+    publishing: Vec<(Position, oneshot::Sender<()>)>,
+}
+
+/// The newest message of a pipe, as far as it is known here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Newest {
+    pub position: Position,
+    /// Unknown when the pipe stood there before anything was published.
+    pub id: Option<MessageId>,
+}
+
+/// How many connections of this node listen to a pipe; a higher version is a later count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Count {
+    pub connections: u64,
+    pub version: u64,
+}
+
+/// What to ask of Redis.
+#[derive(Default)]
+pub struct Changes {
+    pub subscribe: Vec<String>,
+    pub unsubscribe: Vec<String>,
+}
+
+impl Listened {
+    pub fn new(ears: Vec<Arc<Ear>>) -> Listened {
+        Listened { table: Mutex::default(), ears, changed: Notify::new() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more connection. Answers what to wait for until Redis tells of the pipe, if it does not yet.
+    pub fn listen(&self, base: &str, pipe: &Pipe, ear: EarId) -> Option<oneshot::Receiver<()>> {
+        let mut table = self.table();
+        let entry = table.pipes.entry(base.to_owned()).or_insert_with(|| Entry::new(pipe));
+        entry.listeners.add(ear);
+        let waiting = (!entry.is_subscribed).then(|| {
+            let (subscribed, waiting) = oneshot::channel();
+            entry.subscribing.push(subscribed);
+            waiting
+        });
+        table.untold.insert(base.to_owned());
+        if waiting.is_some() {
+            table.changed.insert(base.to_owned());
+            self.changed.notify_one();
+        }
+        waiting
+    }
+
+    /// One connection less.
+    pub fn unlisten(&self, base: &str, ear: EarId) {
+        let mut table = self.table();
+        let Some(entry) = table.pipes.get_mut(base) else { return };
+        entry.listeners.remove(ear);
+        let is_over = entry.listeners.count() == 0;
+        table.untold.insert(base.to_owned());
+        if is_over {
+            table.changed.insert(base.to_owned());
+            self.changed.notify_one();
+        }
+    }
+
+    /// How many connections there are now, as a count that is later than all before.
+    pub fn count(&self, base: &str) -> Count {
+        let mut table = self.table();
+        table.version += 1;
+        let version = table.version;
+        let connections = table.pipes.get_mut(base).map_or(0, |entry| {
+            entry.counted = version;
+            entry.listeners.count()
+        });
+        Count { connections, version }
+    }
+
+    /// Redis was told a count, and answered where the pipe stands.
+    pub fn told(&self, base: &str, count: Count, newest: Newest) {
+        let mut table = self.table();
+        if let Some(entry) = table.pipes.get_mut(base) {
+            // A later count that never arrives must not pass for told.
+            let is_latest = entry.counted == count.version && entry.listeners.count() == count.connections;
+            // Answers overtake each other; a pipe in another epoch stands anew.
+            if entry.registered.as_ref().is_none_or(|known| !newest.is_before(known)) {
+                entry.registered = Some(newest);
+            }
+            if !is_latest {
+                return;
+            }
+        }
+        table.untold.remove(base);
+        table.forget(base);
+    }
+
+    /// Bases of whose listeners Redis has not been told, with their pipes.
+    pub fn untold(&self) -> Vec<(String, Option<Pipe>)> {
+        let table = self.table();
+        let pipe_of = |base: &String| table.pipes.get(base).map(|entry| entry.pipe.clone());
+        table.untold.iter().map(|base| (base.clone(), pipe_of(base))).collect()
+    }
+
+    /// Redis may have forgotten what it was told.
+    pub fn tell_all(&self) {
+        let mut table = self.table();
+        let bases: Vec<String> = table.pipes.keys().cloned().collect();
+        table.untold.extend(bases);
+    }
+
+    /// What must be asked of Redis, at most `count_max` pipes; from now on it counts as asked.
+    pub fn changes(&self, count_max: usize) -> Changes {
+        let mut table = self.table();
+        let bases: Vec<String> = table.changed.iter().take(count_max).cloned().collect();
+        let mut changes = Changes::default();
+        for base in bases {
+            table.changed.remove(&base);
+            let Some(entry) = table.pipes.get_mut(&base) else { continue };
+            match (entry.listeners.count() > 0, entry.is_subscribed) {
+                (true, false) => changes.subscribe.push(base),
+                (false, true) => {
+                    // Whoever listens from here on asks once more, which goes out behind this.
+                    entry.is_subscribed = false;
+                    (entry.registered, entry.newest) = (None, None);
+                    entry.publishing.clear();
+                    table.forget(&base);
+                    changes.unsubscribe.push(base);
+                }
+                _ => table.forget(&base),
+            }
+        }
+        changes
+    }
+
+    /// Redis tells of these from now on.
+    pub fn subscribed(&self, bases: &[String]) {
+        let mut table = self.table();
+        for base in bases {
+            if let Some(entry) = table.pipes.get_mut(base) {
+                entry.is_subscribed = true;
+                // Who has stopped waiting has gone.
+                for waiting in entry.subscribing.drain(..) {
+                    let _ = waiting.send(());
+                }
+                if entry.listeners.count() == 0 {
+                    table.changed.insert(base.clone());
+                }
+            }
+        }
+    }
+
+    /// Redis tells of nothing any more. Publishers do not wait for what may never be heard.
+    pub fn all_unsubscribed(&self) {
+        let mut table = self.table();
+        let table = &mut *table;
+        for (base, entry) in &mut table.pipes {
+            entry.is_subscribed = false;
+            entry.publishing.clear();
+            table.changed.insert(base.clone());
+        }
+    }
+
+    /// Every ear may have lost something, and looks for itself from where the pipes stand now.
+    pub fn lost_all(&self) {
+        // Under the lock, so that it stands behind all that was heard before.
+        let mut table = self.table();
+        table.pipes.values_mut().filter(|entry| entry.registered.is_some()).for_each(|entry| entry.newest = None);
+        self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
+    }
+
+    /// The newest message that is known of every pipe, by base.
+    pub fn newest(&self) -> Vec<(String, Newest)> {
+        let table = self.table();
+        let known = table.pipes.iter().flat_map(|(base, entry)| {
+            // Both, when they are of two epochs: which of them is the later is not known here.
+            let both = entry.newest.iter().chain(&entry.registered);
+            both.map(|newest| (base.clone(), newest.clone()))
+        });
+        known.collect()
+    }
+
+    /// The pipe of a base, and the ears that listen to it, in their order.
+    pub fn ears_of(&self, base: &str) -> Option<(Pipe, Vec<EarId>)> {
+        let table = self.table();
+        let entry = table.pipes.get(base)?;
+        let mut ears: Vec<EarId> = entry.listeners.ears().collect();
+        ears.sort_unstable_by_key(|ear| ear.0);
+        Some((entry.pipe.clone(), ears))
+    }
+
+    /// The ear of a number.
+    pub fn ear(&self, id: EarId) -> Option<&Arc<Ear>> {
+        self.ears.get(usize::from(id.0))
+    }
+
+    /// Puts a message into the ears that listen. Answers what was the newest before if Redis has gone back behind it.
+    pub fn heard(&self, base: &str, delivery: &Arc<Delivery>, rooms: Vec<(EarId, Room)>) -> Option<Newest> {
+        let mut table = self.table();
+        let entry = table.pipes.get_mut(base)?;
+        let (position, pipe) = (delivery.position, &delivery.pipe);
+        let next = match (&entry.newest, &entry.registered) {
+            (Some(newest), _) => Some(newest.follow(position, delivery.id)),
+            // What was on its way when Redis was told of the listeners comes too early, and does no harm.
+            (None, Some(stood)) if stood.position.epoch == position.epoch && stood.position.index >= position.index => {
+                None
+            }
+            (None, stood) => stood.as_ref().map(|stood| stood.follow(position, delivery.id)),
+        };
+        if next == Some(Next::Known) {
+            return None;
+        }
+        let mut rooms: HashMap<EarId, Room> = rooms.into_iter().collect();
+        for id in entry.listeners.ears() {
+            let Some(ear) = self.ears.get(usize::from(id.0)) else { continue };
+            let lost = matches!(next, Some(Next::Gap | Next::Back)).then(|| News::Lost(pipe.clone()));
+            ear.push(lost.into_iter().chain([News::Delivery(Arc::clone(delivery))]), rooms.remove(&id));
+        }
+        let before = if next == Some(Next::Back) { entry.newest.clone() } else { None };
+        entry.newest = Some(Newest { position, id: Some(delivery.id) });
+        let is_heard = |wanted: &Position| wanted.epoch != position.epoch || wanted.index <= position.index;
+        // Dropping the sender is the answer.
+        entry.publishing.retain(|(wanted, _)| !is_heard(wanted));
+        before
+    }
+
+    /// What a publisher waits for until its message has been heard here, if it will be.
+    pub fn hearing(&self, base: &str, position: Position) -> Option<oneshot::Receiver<()>> {
+        let mut table = self.table();
+        let entry = table.pipes.get_mut(base)?;
+        let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
+        let is_heard = newest.epoch == position.epoch && newest.index >= position.index;
+        if is_heard || !entry.is_subscribed || entry.listeners.count() == 0 {
+            return None;
+        }
+        let (heard, hearing) = oneshot::channel();
+        entry.publishing.push((position, heard));
+        Some(hearing)
+    }
+}
+
+impl Table {
+    /// A pipe that nobody listens to and that Redis knows of is none.
+    fn forget(&mut self, base: &str) {
+        let is_over = |entry: &Entry| entry.listeners.count() == 0 && !entry.is_subscribed;
+        if !self.untold.contains(base) && self.pipes.get(base).is_some_and(is_over) {
+            self.pipes.remove(base);
+        }
+    }
+}
+
+impl Entry {
+    fn new(pipe: &Pipe) -> Entry {
+        Entry {
+            pipe: pipe.clone(),
+            listeners: Listeners::Nobody,
+            counted: 0,
+            is_subscribed: false,
+            subscribing: Vec::new(),
+            registered: None,
+            newest: None,
+            publishing: Vec::new(),
+        }
+    }
+}
+
+/// How a message stands to the newest before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// Behind it.
+    Behind,
+    /// It is that message.
+    Known,
+    /// Something is missing between, or another epoch has begun.
+    Gap,
+    /// Redis has used an index twice.
+    Back,
+}
+
+impl Newest {
+    fn is_before(&self, other: &Newest) -> bool {
+        self.position.epoch == other.position.epoch && self.position.index < other.position.index
+    }
+
+    fn follow(&self, position: Position, id: MessageId) -> Next {
+        let Position { epoch, index } = self.position;
+        match position.index.checked_sub(index) {
+            _ if position.epoch != epoch => Next::Gap,
+            Some(1) => Next::Behind,
+            Some(0) if self.id.is_none_or(|known| known == id) => Next::Known,
+            Some(0) | None => Next::Back,
+            Some(_) => Next::Gap,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

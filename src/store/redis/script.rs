@@ -1,0 +1,106 @@
+//! The scripts. Each is one step that other nodes see done or not begun.
+
+use redis::Cmd;
+use sha1::{Digest, Sha1};
+
+use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_MILLIS_MAX};
+
+/// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
+const IDLE_MILLIS: u64 = 600_000;
+
+pub struct Script {
+    text: String,
+    /// What EVALSHA names it by.
+    hash: String,
+}
+
+impl Script {
+    /// What makes memory free, or takes next to none, is allowed when Redis has no more to give.
+    fn new(text: &str, is_allowed_without_memory: bool) -> Script {
+        let flags = if is_allowed_without_memory { " flags=allow-oom" } else { "" };
+        let text = format!(
+            "#!lua{flags}\n\
+             local WINDOW_MESSAGES_MAX, WINDOW_BYTES_MAX = {WINDOW_MESSAGES_MAX}, {WINDOW_BYTES_MAX}\n\
+             local WINDOW_MILLIS_MAX, REPEAT_MILLIS, IDLE_MILLIS = {WINDOW_MILLIS_MAX}, {REPEAT_MILLIS}, {IDLE_MILLIS}\n\
+             {prelude}\n{text}",
+            prelude = include_str!("prelude.lua"),
+        );
+        let hash = Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Script { text, hash }
+    }
+
+    /// The call of this script, with its keys; arguments are added behind.
+    pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Cmd {
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(&self.hash).arg(keys.len());
+        for key in keys {
+            call.arg(key.as_ref());
+        }
+        call
+    }
+
+    /// What teaches it to a server.
+    pub fn load(&self) -> Cmd {
+        let mut load = redis::cmd("SCRIPT");
+        load.arg("LOAD").arg(&self.text);
+        load
+    }
+}
+
+/// All of them, read once.
+pub struct Scripts {
+    pub publish: Script,
+    pub register: Script,
+    pub recover: Script,
+    pub history: Script,
+    pub erase: Script,
+    pub take: Script,
+    pub retain: Script,
+    pub look: Script,
+    pub listed: Script,
+    pub set_record: Script,
+    pub records: Script,
+    pub renew: Script,
+    pub lease: Script,
+    pub reap: Script,
+}
+
+impl Scripts {
+    pub fn new() -> Scripts {
+        Scripts {
+            publish: Script::new(include_str!("publish.lua"), false),
+            register: Script::new(include_str!("register.lua"), true),
+            recover: Script::new(include_str!("recover.lua"), true),
+            history: Script::new(include_str!("history.lua"), true),
+            erase: Script::new(include_str!("erase.lua"), true),
+            take: Script::new(include_str!("take.lua"), true),
+            retain: Script::new(include_str!("retain.lua"), true),
+            look: Script::new(include_str!("look.lua"), true),
+            listed: Script::new(include_str!("listed.lua"), true),
+            set_record: Script::new(include_str!("set_record.lua"), false),
+            records: Script::new(include_str!("records.lua"), true),
+            renew: Script::new(include_str!("renew.lua"), true),
+            lease: Script::new(include_str!("lease.lua"), true),
+            reap: Script::new(include_str!("reap.lua"), true),
+        }
+    }
+
+    pub fn all(&self) -> [&Script; 14] {
+        [
+            &self.publish,
+            &self.register,
+            &self.recover,
+            &self.history,
+            &self.erase,
+            &self.take,
+            &self.retain,
+            &self.look,
+            &self.listed,
+            &self.set_record,
+            &self.records,
+            &self.renew,
+            &self.lease,
+            &self.reap,
+        ]
+    }
+}

@@ -1,0 +1,196 @@
+//! A Redis that comes back, with or without what it had, and connections that break.
+
+use super::*;
+
+#[test]
+fn a_subscriber_whose_connection_is_killed_hears_that_it_lost_and_recovers_all() {
+    told(async {
+        let server = Server::start();
+        let (one, other) = (Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await);
+        let pipe = pipe("killed");
+        let mut after = one.listen(&pipe).await;
+        for round in 0..5 {
+            let publishing = async {
+                for number in 0..20 {
+                    other.publish(&pipe, &format!("{round} {number}")).await.unwrap();
+                    if number == 10 {
+                        server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+                    }
+                }
+            };
+            let (_, news) = tokio::join!(publishing, one.news_until(is_lost_all));
+            drop(news);
+            let last = other.publish(&pipe, &format!("{round} last")).await.unwrap().position;
+            let all: Vec<String> =
+                (0..20).map(|number| format!("{round} {number}")).chain([format!("{round} last")]).collect();
+            assert_eq!(one.recovered(&pipe, after).await.unwrap(), all);
+            one.heard_until(&format!("{round} last")).await;
+            assert_eq!(one.store.listeners(&pipe).await.unwrap(), 1);
+            after = last;
+        }
+    });
+}
+
+#[test]
+fn a_redis_that_keeps_goes_on_where_it_was_and_publishers_wait_for_it() {
+    told(async {
+        let mut server = Server::that_keeps();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let (kept, live) = (pipe("kept"), pipe("live"));
+        node.store.set_retention(&kept, Retention::of_length(10)).await.unwrap();
+        for pipe in [&kept, &live] {
+            node.listen(pipe).await;
+        }
+        let before = [node.publish(&kept, "k 1").await.unwrap(), node.publish(&live, "l 1").await.unwrap()];
+        server.kill();
+        let waiting = [&kept, &live].map(|pipe| {
+            let (store, pipe) = (Arc::clone(&node.store), pipe.clone());
+            tokio::spawn(async move {
+                // What was on its way when Redis was killed may have been done or not; that is said, and it is tried
+                // again.
+                loop {
+                    if let Ok(published) = store.publish(vec![publish(&pipe, "meanwhile")]).await {
+                        return published[0];
+                    }
+                }
+            })
+        });
+        server.start_again();
+        for (waiting, before) in waiting.into_iter().zip(before) {
+            let published = waiting.await.unwrap();
+            assert_eq!(published.position, Position { index: 2, ..before.position });
+        }
+        node.news_until(is_lost_all).await;
+        assert_eq!(node.recovered(&kept, before[0].position).await.unwrap(), ["meanwhile"]);
+        assert_eq!(node.recovered(&live, before[1].position).await.unwrap(), ["meanwhile"]);
+        assert_eq!(node.history(&kept).await, ["k 1", "meanwhile"]);
+        assert_eq!(node.publish(&kept, "after").await.unwrap().receivers, 1);
+        node.heard_until("after").await;
+    });
+}
+
+#[test]
+fn a_redis_that_forgets_begins_new_epochs() {
+    told(async {
+        let mut server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("forgotten");
+        node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+        node.listen(&pipe).await;
+        let before = node.publish(&pipe, "before").await.unwrap().position;
+        node.heard_until("before").await;
+        server.kill();
+        server.start_again();
+        node.news_until(is_lost_all).await;
+        assert_eq!(node.recovered(&pipe, before).await, None);
+        let after = node.publish(&pipe, "after").await.unwrap();
+        assert_ne!(after.position.epoch, before.epoch);
+        assert_eq!(after.receivers, 1);
+        node.heard_until("after").await;
+    });
+}
+
+#[test]
+fn a_redis_with_an_older_state_uses_no_index_twice() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let (behind, replaced) = (pipe("behind"), pipe("replaced"));
+        let mut newest = Vec::new();
+        for pipe in [&behind, &replaced] {
+            node.listen(pipe).await;
+            node.publish(pipe, "1").await.unwrap();
+            newest.push(node.publish(pipe, "2").await.unwrap().position);
+        }
+        // A replica that was a message behind, and one to which somebody else has published in its place.
+        server.ask(&["HSET", "cometql:{1:n:behind}", "index", "1"]);
+        server.ask(&["HSET", "cometql:{1:n:replaced}", "id", "sixteen bytes 16"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        node.news_until(is_lost_all).await;
+        for (pipe, newest) in [&behind, &replaced].into_iter().zip(newest) {
+            assert_eq!(node.recovered(pipe, newest).await, None);
+            let next = node.publish(pipe, "3").await.unwrap().position;
+            assert_ne!(next.epoch, newest.epoch);
+            assert_eq!(next.index, 3);
+        }
+    });
+}
+
+/// What a hub makes of the news of one pipe: each message once and in order, or a panic.
+struct Follower<'n> {
+    node: &'n Node,
+    pipe: Pipe,
+    position: Position,
+    texts: Vec<String>,
+}
+
+impl Follower<'_> {
+    async fn follow_to(&mut self, count: usize) {
+        while self.texts.len() < count {
+            self.node.woken.notified().await;
+            for news in self.node.ear.take() {
+                match news {
+                    News::Delivery(delivery) => self.accept(delivery.position, delivery.message.as_str()),
+                    News::Lost(_) | News::LostAll => self.recover().await,
+                }
+            }
+        }
+    }
+
+    async fn recover(&mut self) {
+        match self.node.store.recover(&self.pipe, self.position, ALL).await.unwrap() {
+            Recovered::Page(page) => {
+                for delivery in &page.messages {
+                    self.accept(delivery.position, delivery.message.as_str());
+                }
+                assert_eq!(self.position, page.up_to);
+            }
+            Recovered::Lost(position) => panic!("behind {:?} something is lost, says {position:?}", self.position),
+        }
+    }
+
+    fn accept(&mut self, position: Position, text: &str) {
+        assert_eq!(position.epoch, self.position.epoch);
+        if position.index > self.position.index {
+            assert_eq!(position.index, self.position.index + 1, "a gap, and nobody has told");
+            self.position = position;
+            self.texts.push(text.to_owned());
+        }
+    }
+}
+
+#[test]
+fn everybody_has_everything_once_and_in_order_however_often_connections_break() {
+    told(async {
+        const EACH: usize = 150;
+        let server = Server::start();
+        let nodes = [Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await];
+        let pipe = pipe("breaking");
+        nodes[0].store.set_retention(&pipe, Retention::of_length(1_000)).await.unwrap();
+        let mut followers = Vec::new();
+        for node in &nodes {
+            let position = node.listen(&pipe).await;
+            followers.push(Follower { node, pipe: pipe.clone(), position, texts: Vec::new() });
+        }
+        let publisher = async |number: usize| {
+            for count in 0..EACH {
+                let chosen = Publish { id_is_chosen: true, ..publish(&pipe, &format!("{number} {count}")) };
+                nodes[number].store.publish(vec![chosen]).await.unwrap();
+                match (number, count % 15) {
+                    (0, 7) => drop(server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"])),
+                    (1, 4) => drop(server.ask(&["CLIENT", "KILL", "TYPE", "normal"])),
+                    (1, 11) => drop(server.ask(&["SCRIPT", "FLUSH"])),
+                    _ => {}
+                }
+            }
+        };
+        let [first, second] = followers.as_mut_slice() else { panic!("two") };
+        tokio::join!(publisher(0), publisher(1), first.follow_to(2 * EACH), second.follow_to(2 * EACH));
+        assert_eq!(followers[0].texts, followers[1].texts);
+        for number in 0..2 {
+            let mine = followers[0].texts.iter().filter(|text| text.starts_with(&format!("{number} "))).cloned();
+            assert!(mine.eq((0..EACH).map(|count| format!("{number} {count}"))), "of {number}");
+        }
+    });
+}

@@ -1,0 +1,117 @@
+//! A Redis that hangs, refuses, or is not what we need.
+
+use super::*;
+
+#[test]
+fn a_redis_that_hangs_is_noticed_in_time_and_is_used_again() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, SHORT_MILLIS).await;
+        let pipe = pipe("hanging");
+        node.listen(&pipe).await;
+        server.freeze();
+        let why = reason(node.publish(&pipe, "lost or not").await.unwrap_err());
+        assert!(why.contains("has not answered within 500 ms, so it may have been done or not"), "{why}");
+        let why = loop {
+            // Once the connection is known to be of no use, nothing is sent any more.
+            let why = reason(node.publish(&pipe, "not sent").await.unwrap_err());
+            if !why.contains("may have been done") {
+                break why;
+            }
+        };
+        assert!(why.contains("it may be tried again"), "{why}");
+        server.thaw();
+        node.news_until(is_lost_all).await;
+        until(true, async || node.publish(&pipe, "after").await.is_ok()).await;
+        node.heard_until("after").await;
+    });
+}
+
+#[test]
+fn a_redis_without_memory_refuses_whole_batches_and_says_why() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let (kept, full, live) = (pipe("kept"), pipe("full"), pipe("live"));
+        for pipe in [&kept, &full] {
+            node.store.set_retention(pipe, Retention::of_length(10)).await.unwrap();
+        }
+        node.publish(&full, "there").await.unwrap();
+        // Less than it holds already.
+        server.ask(&["CONFIG", "SET", "maxmemory", "1mb"]);
+        let why = reason(node.store.publish(vec![publish(&live, "x"), publish(&kept, "x")]).await.unwrap_err());
+        assert!(why.contains("out of memory: raise its maxmemory"), "{why}");
+        // Who comes, reads, leaves or deletes is not refused.
+        assert_eq!(node.listen(&live).await.index, 0, "nothing of the batch was numbered");
+        assert_eq!(node.history(&kept).await, [""; 0]);
+        assert_eq!(node.history(&full).await, ["there"]);
+        assert!(node.store.remove_retention(&full).await.unwrap());
+        assert_eq!(node.store.unlisten(&live, EarId(0)).await.unwrap(), 0);
+        server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+        assert_eq!(node.publish(&kept, "small").await.unwrap().position.index, 1);
+    });
+}
+
+#[test]
+fn a_chosen_id_is_published_once_however_often_the_connection_breaks() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("chosen");
+        node.store.set_retention(&pipe, Retention::of_length(1_000)).await.unwrap();
+        let publishing = async {
+            for number in 0..200 {
+                let chosen = Publish { id_is_chosen: true, ..publish(&pipe, &number.to_string()) };
+                node.store.publish(vec![chosen]).await.unwrap();
+                if number % 20 == 10 {
+                    server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+                }
+            }
+        };
+        publishing.await;
+        assert_eq!(node.history(&pipe).await, (0..200).map(|number| number.to_string()).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn scripts_that_somebody_made_redis_forget_are_taught_again() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        server.ask(&["SCRIPT", "FLUSH"]);
+        assert_eq!(node.publish(&pipe("flushed"), "x").await.unwrap().position.index, 1);
+    });
+}
+
+#[test]
+fn a_redis_that_is_not_there_or_wants_a_password_is_named_at_the_start() {
+    told(async {
+        let server = Server::with(&["--save", "", "--requirepass", "secret"]);
+        let why = Node::tried(&server, LONG_MILLIS).await.err().map(reason).unwrap();
+        assert!(why.contains("redis.sock") && why.contains("NOAUTH"), "{why}");
+        let url = format!("{}?pass=secret", server.url());
+        let config = Config { address: Address::parse(&url).unwrap(), ..config(LONG_MILLIS, &server) };
+        assert!(!format!("{config:?}").contains("secret"));
+        open(&config, Vec::new(), Arc::new(StillClock::at(1))).await.unwrap();
+        let mut gone = Server::start();
+        gone.kill();
+        let why = Node::tried(&gone, LONG_MILLIS).await.err().map(reason).unwrap();
+        assert!(why.contains("cannot be used"), "{why}");
+    });
+}
+
+#[test]
+fn tls_asks_redis_who_it_is() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let server = Server::with_tls(&made.cert.pem(), &made.signing_key.serialize_pem());
+    let flags = ["--log", "warn", "--memory", "--store", &server.tls_url()];
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let stranger = node::Home::new(&flags);
+    let trusted = stranger.path().join("trusted.pem");
+    std::fs::write(&trusted, other.cert.pem()).unwrap();
+    let stranger = stranger.with_variable("SSL_CERT_FILE", &trusted.display().to_string());
+    let end = stranger.run(&flags);
+    assert!(end.stderr.contains("invalid peer certificate"), "{}", end.stderr);
+    let node = node::Home::new(&flags).with_variable("SSL_CERT_FILE", &server.certificate()).start();
+    assert!(node.first_lines[3].contains("in Redis at rediss://localhost:"), "{:?}", node.first_lines);
+}

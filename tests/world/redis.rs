@@ -1,0 +1,177 @@
+//! A private Redis behind a socket in a directory of its own, which vanishes with it.
+
+// Each test file uses its part of this.
+#![allow(dead_code)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// Far longer than a start or an answer takes.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A server that answers. It is killed when this is dropped.
+pub struct Redis {
+    directory: TempDir,
+    flags: Vec<String>,
+    process: Option<Child>,
+    /// Where it listens with TLS, if it does.
+    tls_port: Option<u16>,
+}
+
+impl Redis {
+    pub fn start() -> Redis {
+        Redis::with(&["--save", "", "--appendonly", "no"])
+    }
+
+    /// One that has written every command to disk when it answers.
+    pub fn that_keeps() -> Redis {
+        Redis::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
+    }
+
+    pub fn with(flags: &[&str]) -> Redis {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut redis = Redis { directory, flags, process: None, tls_port: None };
+        redis.start_again();
+        redis
+    }
+
+    /// One that listens with TLS on a port of loopback, too.
+    pub fn with_tls(certificate: &str, key: &str) -> Redis {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).expect("it can be written");
+            path.display().to_string()
+        };
+        let (certificate, key) = (write("certificate.pem", certificate), write("key.pem", key));
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
+        let flags = [&["--save", "", "--tls-auth-clients", "no"], &files[..]].concat();
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut redis = Redis { directory, flags, process: None, tls_port: None };
+        // It cannot choose a port itself, and somebody else may take the free one that was found before it does.
+        for _ in 0..10 {
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+            redis.tls_port = Some(free.expect("a free port").port());
+            if redis.started().is_ok() {
+                return redis;
+            }
+        }
+        panic!("no free port");
+    }
+
+    /// The address with TLS, for a certificate of `localhost`.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://localhost:{}/0", self.tls_port.expect("it has TLS"))
+    }
+
+    /// The file of its certificate.
+    pub fn certificate(&self) -> String {
+        self.directory.path().join("certificate.pem").display().to_string()
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("redis.sock")
+    }
+
+    /// What the setting `store` says.
+    pub fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    /// Starts it where it was, with what it has on disk.
+    pub fn start_again(&mut self) {
+        self.started().unwrap_or_else(|why| panic!("no Redis: {why}"));
+    }
+
+    fn started(&mut self) -> Result<(), String> {
+        let mut child = Command::new("redis-server")
+            .args(["--port", "0", "--bind", "127.0.0.1", "--daemonize", "no", "--unixsocket"])
+            .arg(self.socket())
+            .arg("--dir")
+            .arg(self.directory.path())
+            .args(self.tls_port.iter().flat_map(|port| ["--tls-port".to_owned(), port.to_string()]))
+            .args(&self.flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("redis-server starts; tests/run installs it");
+        let printed = BufReader::new(child.stdout.take().expect("it is piped"));
+        self.process = Some(child);
+        let (sender, lines) = channel();
+        // Reads on to the end, so that the server is never kept by a full pipe; nobody may listen by then.
+        std::thread::spawn(move || printed.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let mut said = String::new();
+        while !said.contains("Ready to accept connections") && !said.contains("ready to accept connections") {
+            said = match lines.recv_timeout(DEADLINE) {
+                Ok(line) => said + &line + "\n",
+                Err(why) => {
+                    self.kill();
+                    return Err(format!("{why}: {said}"));
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Ends it between two instructions.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("our own child");
+            process.wait().expect("our own child");
+        }
+    }
+
+    /// Has it stand still; it is connected and does nothing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        kill_process(Pid::from_child(process), signal).expect("our own child");
+    }
+
+    /// What it answers to a command, as it comes by the wire, up to and with its last line.
+    pub fn ask(&self, words: &[&str]) -> String {
+        let mut socket = UnixStream::connect(self.socket()).expect("it listens");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        let mut command = format!("*{}\r\n", words.len());
+        for word in words {
+            command += &format!("${}\r\n{word}\r\n", word.len());
+        }
+        // What comes behind it ends the answer.
+        command += "*2\r\n$4\r\nECHO\r\n$9\r\nthe end 1\r\n";
+        socket.write_all(command.as_bytes()).expect("it reads");
+        let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+        let end = b"$9\r\nthe end 1\r\n";
+        while !answer.ends_with(end) {
+            let length = socket.read(&mut part).expect("it answers");
+            assert!(length > 0, "it closed behind {:?}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&part[..length]);
+        }
+        answer.truncate(answer.len() - end.len());
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
