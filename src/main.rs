@@ -15,7 +15,6 @@ use cometql::store::{Ear, Store, embedded, redis};
 use cometql::ws::{self, Posts, http::Site, page, script::Script};
 use cometql::{mysql, ws::page::About};
 use rustix::process::{self, Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -74,7 +73,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let sql_listener = mysql::bind(&settings.mysql)
         .await
         .map_err(|error| format!("{}; {}", in_a_line(&error), how_to_listen(error.kind(), "mysql_listen")))?;
-    let listener = TcpListener::bind(settings.ws.listen).await.map_err(|error| {
+    let listener = ws::bind(&settings.ws).map_err(|error| {
         let place = settings.ws.listen;
         format!("browsers cannot be awaited at {place}: {error}; {}", how_to_listen(error.kind(), "ws_listen"))
     })?;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use self::http::Site;
@@ -46,6 +46,19 @@ pub struct Config {
     pub drain_seconds_max: u64,
     /// Room for news on their way to one shard, in bytes; publishers wait when it is full.
     pub ear_bytes_max: usize,
+}
+
+/// Most connections that wait to be accepted, or fewer if the system allows fewer (`net.core.somaxconn`). Who finds
+/// this queue full tries again after a second, then two, then four: when everybody comes back at once it must be long.
+const UNACCEPTED_MAX: u32 = 65_535;
+
+/// Opens the port that `config` names. Must be called within a runtime.
+pub fn bind(config: &Config) -> io::Result<TcpListener> {
+    let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A node that starts again need not wait for what is left of its connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(config.listen)?;
+    socket.listen(UNACCEPTED_MAX)
 }
 
 /// The shards' letter boxes. They are made first, because the store is opened with the ears among them.

@@ -1,6 +1,6 @@
-//! A MySQL client that costs next to nothing: it logs in, and then repeats one INSERT.
+//! A MySQL client that costs next to nothing: it logs in, and then says one INSERT after the other.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use sha1::{Digest, Sha1};
@@ -45,10 +45,49 @@ pub fn framed(sequence: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The payload of the next packet.
-pub fn packet(socket: &mut TcpStream) -> Vec<u8> {
+pub fn packet(socket: &mut impl Read) -> Vec<u8> {
     let mut header = [0; 4];
     socket.read_exact(&mut header).expect("a packet");
     let mut payload = vec![0; u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize];
     socket.read_exact(&mut payload).expect("a whole packet");
     payload
+}
+
+/// A connection that sends some statements before it reads the first answer.
+pub struct Pipeline(BufReader<TcpStream>);
+
+impl Pipeline {
+    pub fn connect(address: SocketAddr, password: &str) -> Pipeline {
+        Pipeline(BufReader::new(connect(address, password)))
+    }
+
+    /// Says all of these, so many at a time; each must be answered by an OK.
+    pub fn run(&mut self, statements: impl IntoIterator<Item = String>, in_flight: usize) {
+        let mut statements = statements.into_iter().peekable();
+        while statements.peek().is_some() {
+            let together: Vec<Vec<u8>> =
+                statements.by_ref().take(in_flight).map(|statement| query(&statement)).collect();
+            self.0.get_mut().write_all(&together.concat()).expect("the node reads");
+            for _ in together {
+                let answer = packet(&mut self.0);
+                assert_eq!(answer[0], 0, "refused: {}", String::from_utf8_lossy(&answer));
+            }
+        }
+    }
+
+    /// One of the numbers of SHOW GLOBAL STATUS.
+    pub fn status(&mut self, name: &str) -> u64 {
+        let statement = query(&format!("SHOW GLOBAL STATUS LIKE '{name}'"));
+        self.0.get_mut().write_all(&statement).expect("the node reads");
+        let columns = packet(&mut self.0)[0];
+        // Each column, and the end of them.
+        for _ in 0..=columns {
+            packet(&mut self.0);
+        }
+        let row = packet(&mut self.0);
+        packet(&mut self.0);
+        // Two texts, each behind a byte with its length.
+        let value = usize::from(row[0]) + 2;
+        String::from_utf8_lossy(&row[value..]).parse().expect("a number")
+    }
 }

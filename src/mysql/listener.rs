@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -24,15 +24,27 @@ use super::{Config, Identity, STOP_SECONDS_MAX, reply};
 /// How long to wait when the system has no more sockets to give.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
+/// Most connections that wait to be accepted, or fewer if the system allows fewer (`net.core.somaxconn`). Who finds
+/// this queue full tries again after a second: backends that connect for each request come in bursts.
+const UNACCEPTED_MAX: u32 = 65_535;
+
 /// Opens the port that `config` names.
 ///
 /// # Errors
 /// The address is taken or not ours.
 pub async fn bind(config: &Config) -> io::Result<TcpListener> {
-    TcpListener::bind(config.listen).await.map_err(|error| {
+    listen(config.listen).map_err(|error| {
         let message = format!("SQL clients cannot be awaited at {}: {error}", config.listen);
         io::Error::new(error.kind(), message)
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A node that starts again need not wait for what is left of its connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(UNACCEPTED_MAX)
 }
 
 /// Serves SQL clients until `stop` becomes true (or its sender is gone): nobody new is let in, who waits is
