@@ -59,6 +59,7 @@ async function run(page) {
   await page.locator('[data-testid=pipe]').fill('no good')
   await page.locator('[data-testid=pipe][aria-invalid=true]').waitFor()
   await page.locator('[data-testid=pipe]').fill(PIPE)
+  await page.locator('[data-testid=pipe]').press('Enter')
   await line.filter({ hasText: `'${PIPE}'` }).waitFor()
   expect((await line.textContent()).includes(`-P ${port} `), 'the line to paste names the port')
 
