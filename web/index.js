@@ -312,7 +312,7 @@ async function readHistory() {
     if (name !== chosen) return
     byId('kept').textContent = messages.length ? 'The newest ' + messages.length + ', the last first.' : 'Nothing. This makes it keep its newest 100:'
     byId('keep').textContent = `INSERT INTO pipes_settings (name, length) VALUES ('${name}', 100)`
-    byId('history').replaceChildren(...messages.toReversed().map(item))
+    byId('history').replaceChildren(...messages.reverse().map(message => item(message)))
     byId('history').hidden = messages.length === 0
     byId('keep').hidden = messages.length > 0 || name === LOG
   } catch (error) {
