@@ -15,8 +15,8 @@ function page_headers(): void
 {
     $node = address_for_browsers();
     header('Cache-Control: no-store');
-    header("Content-Security-Policy: default-src 'none'; script-src 'self' http://$node; style-src 'self' 'unsafe-inline'; "
-        . "img-src data:; connect-src 'self' ws://$node; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    header("Content-Security-Policy: default-src 'none'; script-src 'self' $node; style-src 'self' 'unsafe-inline'; "
+        . "img-src data:; connect-src 'self' ws://$node wss://$node; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
 }
 
 /** Begins the page, with the client, and a place for the state of its connection, if it has one. */
@@ -35,7 +35,7 @@ function page_top(string $title, bool $has_state = true): void
 <?php readfile(__DIR__ . '/style.css') ?>
 </style>
 <?php if ($has_state) { ?>
-<script src="http://<?= html(address_for_browsers()) ?>/CometServerApi.js"></script>
+<script src="//<?= html(address_for_browsers()) ?>/CometServerApi.js"></script>
 <?php } ?>
 <header>
   <h1><?= html($title) ?></h1>

@@ -34,8 +34,8 @@ PASSWORD_FILE = os.environ.get("COMETQL_PASSWORD_FILE") or HERE.parent.parent / 
 PASSWORD = os.environ.get("COMETQL_PASSWORD") or Path(PASSWORD_FILE).read_text().strip()
 
 POLICY = (
-    f"default-src 'none'; script-src 'self' http://{NODE}; style-src 'self'; img-src data:; "
-    f"connect-src 'self' ws://{NODE}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; script-src 'self' {NODE}; style-src 'self'; img-src data:; "
+    f"connect-src 'self' ws://{NODE} wss://{NODE}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
