@@ -63,7 +63,8 @@ pub trait Store: Send + Sync {
     /// The users of a tenant whose logs keep messages or are listened to, by number, behind `after`.
     async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError>;
 
-    /// Deletes messages from the history of `pipe` by index; the holes are no gaps. Answers how many there were.
+    /// Deletes messages from the history of `pipe` by index, and from its recovery window; the holes are no gaps.
+    /// Answers how many the history had.
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError>;
 
     /// What `pipe` keeps up to this index has been taken by its user: it stays, but [`Since::Untaken`] begins behind
@@ -73,7 +74,8 @@ pub trait Store: Send + Sync {
     /// Sets how much `pipe` keeps. What is kept already is trimmed by the next publish.
     async fn set_retention(&self, pipe: &Pipe, retention: Retention) -> Result<(), StoreError>;
 
-    /// Removes what [`Store::set_retention`] set, and the history with it. Answers whether it was set.
+    /// Removes what [`Store::set_retention`] set, and deletes the history with it, which is no gap. Answers whether it
+    /// was set.
     async fn remove_retention(&self, pipe: &Pipe) -> Result<bool, StoreError>;
 
     /// What was set for `pipe`, if anything.
@@ -212,7 +214,7 @@ pub enum Since {
     Untaken,
 }
 
-/// How much one page may hold. A single message larger than `bytes` still makes a page.
+/// How much one page may hold. While there is more, a page has one message at least, however large.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PageMax {
     pub messages: usize,

@@ -148,13 +148,12 @@ impl Model {
         }
     }
 
-    /// Only what is there somewhere can be deleted.
+    /// Nobody misses it, whether it was still somewhere or not.
     fn delete(&mut self, index: u64) {
         let in_window = self.window.iter_mut().flat_map(|window| &mut window.messages);
-        let bytes = in_window.filter(|message| message.0 == index).map(|message| message.2 = 0).count();
-        if self.history.remove(&index) || bytes > 0 {
-            self.there.remove(&index);
-        }
+        in_window.filter(|message| message.0 == index).for_each(|message| message.2 = 0);
+        self.history.remove(&index);
+        self.there.remove(&index);
     }
 
     /// The next message, of so many bytes, goes into the window, if there is to be one.

@@ -10,14 +10,23 @@ import { build } from 'esbuild'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const folder = process.argv[2] ?? `${here}dist`
 
+// Long names that no program, no wire and no other tab sees. Names of the platform must not stand here.
+const INSIDE = [
+  'abandon', 'after', 'answered', 'askAgain', 'asked', 'bytes', 'changed', 'closed', 'command', 'credentials',
+  'deafenLog', 'deliver', 'dialing', 'ears', 'enter', 'flush', 'forget', 'fromNode', 'fromTab', 'hasAudience', 'hold',
+  'isAnonymous', 'isFollowed', 'isLive', 'isOnline', 'isOwn', 'kind', 'leave', 'listenToLog', 'login', 'openChannel',
+  'opened', 'page', 'past', 'pastOfFirst', 'place', 'post', 'randomBytes', 'receive', 'received', 'reconnect',
+  'refused', 'release', 'rested', 'sent', 'storage', 'untaken', 'wake', 'watch', 'wish', 'world',
+]
+
 const shared = {
+  mangleProps: new RegExp(`^(${INSIDE.join('|')})$`),
   absWorkingDir: here, bundle: true, minify: true, target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning',
   banner: { js: '// cometql, MIT OR Apache-2.0' },
 }
-const module = { ...shared, entryPoints: ['src/index.ts'] }
 await build({ ...shared, entryPoints: ['src/script.ts'], format: 'iife', outfile: `${folder}/CometServerApi.js` })
-await build({ ...module, format: 'esm', outfile: `${folder}/cometql.mjs` })
-await build({ ...module, format: 'cjs', outfile: `${folder}/cometql.cjs` })
+await build({ ...shared, entryPoints: ['src/index.ts'], format: 'esm', outfile: `${folder}/cometql.mjs` })
+await build({ ...shared, entryPoints: ['src/commonjs.cts'], format: 'cjs', outfile: `${folder}/cometql.cjs` })
 
 const types = ['--project', 'tsconfig.types.json', '--outDir', `${folder}/types`]
 const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', ...types], { cwd: here, stdio: 'inherit' })

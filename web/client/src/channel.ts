@@ -1,6 +1,6 @@
 // One pipe of a switchboard: who of the tabs reads it, and the last messages, for tabs that come later or come back.
 
-import { earliest, isReached, LOG, type Arrival, type HistoryPage, type NodeFrame, type PipeWish, type Position, type Refusal, type Subscribed } from './frames.js'
+import { earliest, EVERYONE, isReached, isSame, LOG, type Arrival, type HistoryPage, type NodeFrame, type PipeWish, type Position, type Refusal, type Subscribed } from './frames.js'
 
 /** As much as a node itself remembers of a pipe that nobody keeps. */
 const OF_A_PIPE = { messages: 100, length: 65_536 }
@@ -18,10 +18,13 @@ export interface Entry {
 }
 
 export class Channel {
-  /** The `subscribe` that asked the node for it. */
+  /** The `subscribe` that asked the node for it, and from where. */
   asked: number | undefined
-  /** How far it has come; none before the node has answered. */
+  #askedFrom: Position | undefined
+  /** How far it has come; none as long as the node has not answered. */
   #position: Position | undefined
+  /** How far the tabs have come that were served before it was asked for again. */
+  #audience: Position | undefined
   #remembered: { readonly frame: Arrival, readonly length: number }[] = []
   #rememberedLength = 0
   /** Behind this everything is remembered. */
@@ -31,23 +34,34 @@ export class Channel {
   constructor(
     readonly pipe: string,
     private readonly post: (tab: string, frame: NodeFrame) => void,
+    /** Has the node asked again, from where `wish` says: it may know what we do not remember. */
+    private readonly askAgain: (channel: Channel) => void,
   ) {}
 
   get isLive(): boolean {
     return this.#position !== undefined
   }
 
-  /** What to ask the node for, on behalf of all who wait. */
+  get hasAudience(): boolean {
+    return this.#audience !== undefined
+  }
+
+  /** What to ask the node for, on behalf of all. */
   wish(): PipeWish {
-    const position = earliest(this.#waiting.flatMap(entry => entry.position ? [entry.position] : []))
-    if (position) return { pipe: this.pipe, position }
+    const positions = [...this.#waiting.map(entry => entry.position), this.#audience].filter(position => position !== undefined)
+    this.#askedFrom = earliest(positions)
+    if (this.#askedFrom) return { pipe: this.pipe, position: this.#askedFrom }
     const last = Math.max(0, ...this.#waiting.map(entry => entry.last ?? 0))
     return last ? { pipe: this.pipe, last } : { pipe: this.pipe }
   }
 
   enter(entry: Entry): void {
-    if (this.#position) this.#serve(entry, this.#position)
-    else this.#waiting.push(entry)
+    const { position } = entry
+    if (!this.#position) return void this.#waiting.push(entry)
+    const isForgotten = position && position[0] === this.#floor[0] && position[1] < this.#floor[1]
+    if (!isForgotten) return this.#serve(entry, this.#position)
+    this.#waiting.push(entry)
+    this.#again(this.#position)
   }
 
   leave(tab: string): void {
@@ -73,10 +87,24 @@ export class Channel {
     }
   }
 
-  subscribed(frame: Subscribed): void {
-    if (frame.id !== this.asked || !frame.position) return
-    this.#position = this.#floor = frame.position
-    for (const entry of this.#waiting.splice(0)) this.#serve(entry, frame.position, frame.recovered)
+  subscribed({ id, position: present, recovered }: Subscribed): void {
+    if (id !== this.asked || !present) return
+    this.#startAt(present)
+    const isLost = recovered === false
+    // Who came from elsewhere, or after we had asked, may be luckier.
+    const isElsewhere = (position: Position) => id !== undefined && !isSame(position, this.#askedFrom) &&
+      (isLost ? !isSame(position, present) : position[0] === present[0] && position[1] < present[1])
+    const waiting = this.#waiting.filter(({ position }) => position && isElsewhere(position))
+    const served = this.#waiting.filter(entry => !waiting.includes(entry))
+    this.#waiting = waiting
+    for (const entry of served) this.#serve(entry, present, recovered)
+    const audience = this.#audience
+    this.#audience = undefined
+    if (audience && isLost && !isElsewhere(audience) && !isSame(audience, present)) {
+      this.post(EVERYONE, { is: 'gap', pipe: this.pipe, position: present })
+    }
+    const isAgain = waiting.length > 0 || (audience && isElsewhere(audience))
+    if (isAgain) this.#again(audience && isElsewhere(audience) ? audience : present)
   }
 
   refused(frame: Refusal): string[] {
@@ -85,14 +113,14 @@ export class Channel {
     return tabs.map(({ tab }) => tab)
   }
 
-  gap(position: Position): void {
-    if (!this.#position) return
-    this.#position = this.#floor = position
-    this.#remembered = []
-    this.#rememberedLength = 0
+  /** Whether it belongs to the subscription. */
+  gap(position: Position): boolean {
+    if (!this.#position) return false
+    this.#startAt(position)
+    return true
   }
 
-  /** Whether it belongs to the subscription: it may be left over from one before. */
+  /** Whether it belongs to the subscription: what is left over from one before comes again with the next. */
   message(frame: Arrival, length: number): boolean {
     if (!this.#position) return false
     this.#position = frame.position
@@ -106,6 +134,18 @@ export class Channel {
       this.#rememberedLength -= forgotten.length
     }
     return true
+  }
+
+  #again(audience: Position): void {
+    this.#audience = audience
+    this.#position = undefined
+    this.askAgain(this)
+  }
+
+  #startAt(position: Position): void {
+    this.#position = this.#floor = position
+    this.#remembered = []
+    this.#rememberedLength = 0
   }
 
   #serve({ tab, id, position, untaken }: Entry, present: Position, recovered = true): void {

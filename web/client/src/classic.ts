@@ -51,6 +51,8 @@ export interface PipeCount {
   readonly 1: number
 }
 
+const isEverything = (place: Place): boolean => place.kind === 'everything'
+
 const LOG_LEVEL_KEY = 'comet_LogLevel'
 
 export class CometServerApi {
@@ -72,9 +74,9 @@ export class CometServerApi {
     this.#world = world
     this.#options = options
     this.#comet = new Comet({}, world)
-    this.#logLevel = this.#rememberedLogLevel()
+    this.#logLevel = Number(world.storage.read(LOG_LEVEL_KEY) ?? 0)
     this.#comet.on('welcome', user => this.#authorize(user !== null))
-    this.#comet.on('message', message => { if (!message.own) this.#everything(message) })
+    this.#comet.on('message', message => { if (!message.own) this.#tell(this.#classic(message), isEverything) })
     this.#comet.on('error', ({ error, pipe }) => this.#complain(error, { code: String(error.number), pipe }))
     this.#comet.on('state', state => {
       this.#log(state.name === 'refused' ? 0 : 1, 'connection:', state)
@@ -122,7 +124,7 @@ export class CometServerApi {
     if (typeof names === 'function') return this.#subscribe({ kind: 'everything', name: '' }, names)
     const places = pipesOf(names)
     if (!places) {
-      this.#log(0, 'no pipe has such a name:', names)
+      this.#log(0, 'no name of a pipe:', names)
       return false
     }
     const ids = places.map(place => this.#subscribe(place, callback))
@@ -161,7 +163,7 @@ export class CometServerApi {
     const [event, message] = rest[1] === undefined ? [afterDot, rest[0]] : [String(rest[0]), rest[1]]
     const [, at, pipe] = /^(@?)(web_[\w-]+|webauth_[\w-]+)$/.exec(name) ?? []
     if (pipe === undefined) {
-      this.#log(0, 'pages may publish to pipes web_* and webauth_* only, not to', name)
+      this.#log(0, 'pages publish to web_* and webauth_* only, not to', name)
       return undefined
     }
     if (message === undefined) return false
@@ -280,11 +282,7 @@ export class CometServerApi {
   /** 0 errors, 1 the connection, 2 frames that come in, 3 frames that go out, too. Remembered. */
   setLogLevel(level: number): void {
     this.#logLevel = level
-    try {
-      this.#world.storage?.setItem(LOG_LEVEL_KEY, String(level))
-    } catch {
-      // It holds for this page only.
-    }
+    this.#world.storage.write(LOG_LEVEL_KEY, String(level))
   }
 
   getLogLevel(): number {
@@ -352,24 +350,20 @@ export class CometServerApi {
     for (const callback of isAuthorized ? this.#onAuthSuccess : this.#onAuthFail) call(callback)
   }
 
-  #everything(message: Message, marker?: string): void {
-    const classic = this.#classic(message, marker)
-    for (const { place, callback } of [...this.#entries.values()]) if (place.kind === 'everything') call(callback, classic)
+  #tell(message: ClassicMessage, isMeant: (place: Place) => boolean): void {
+    for (const { place, callback } of [...this.#entries.values()]) if (isMeant(place)) call(callback, message)
   }
 
   #past(message: Message, marker: string): void {
+    const { pipe, event } = message
     const classic = this.#classic(message, marker)
-    for (const { place, callback } of [...this.#entries.values()]) {
-      if (place.kind === 'pipe' && place.pipe === message.pipe && (place.event ?? message.event) === message.event) call(callback, classic)
-    }
-    this.#everything(message, marker)
+    this.#tell(classic, place => place.kind === 'pipe' && place.pipe === pipe && (place.event ?? event) === event)
+    this.#tell(classic, isEverything)
   }
 
   #report(pipe: string, message: unknown, number_messages: number, what: Partial<ServerInfo>): void {
     const report = { data: { number_messages, message }, server_info: this.#info(`_answer_to_${pipe}`, 'answer', what) }
-    for (const { place, callback } of [...this.#entries.values()]) {
-      if (place.kind === 'report' && place.pipe === pipe) call(callback, report)
-    }
+    this.#tell(report, place => place.kind === 'report' && place.pipe === pipe)
   }
 
   readonly #failed = (error: CometError): void => {
@@ -379,13 +373,12 @@ export class CometServerApi {
   /** As the original: whoever has subscribed to `sys` hears of it. */
   #complain(error: CometError, more: object): void {
     this.#log(0, error.message)
-    const complaint = { data: { error: error.message, ...more }, server_info: this.#info('sys', 'error', {}) }
-    for (const { place, callback } of [...this.#entries.values()]) if (place.kind === 'sys') call(callback, complaint)
+    this.#tell({ data: { error: error.message, ...more }, server_info: this.#info('sys', 'error', {}) }, place => place.kind === 'sys')
   }
 
   #ask(about: string, valid: RegExp, how: (marker: string) => Promise<void>): boolean | undefined {
     if (!valid.test(about)) {
-      this.#log(0, 'that cannot be asked about:', about)
+      this.#log(0, 'cannot be asked about:', about)
       return undefined
     }
     how(this.getCustomString()).catch(this.#failed)
@@ -405,13 +398,5 @@ export class CometServerApi {
     if (level > this.#logLevel) return
     if (level === 0) console.error('cometql:', ...what)
     else console.log('cometql:', ...what.map(one => JSON.stringify(one, (name, value: unknown) => name === 'key' ? '…' : value)))
-  }
-
-  #rememberedLogLevel(): number {
-    try {
-      return Number(this.#world.storage?.getItem(LOG_LEVEL_KEY) ?? 0)
-    } catch {
-      return 0
-    }
   }
 }

@@ -81,6 +81,8 @@ interface Pending {
   reject(error: CometError): void
 }
 
+/** Tabs whose libraries say different things to each other do not share. */
+const TABS_VERSION = 1
 const TIMEOUT = 60_000
 /** As long as a node knows a publish again. */
 const TIMEOUT_MAX = 300_000
@@ -172,7 +174,7 @@ export class Comet {
     checkPipe(pipe)
     const { position, last, signal } = options
     const others = this.#readers.get(pipe)
-    if (others && position) throw new CometError('invalid', `${pipe} is subscribed to: it is too late for a position`)
+    if (others && position) throw new CometError('invalid', `it is too late for a position: ${pipe} is subscribed to`)
     if (!signal?.aborted) this.#session.subscribe(pipe, { ...position && { position }, ...last && { last } })
     const subscription: Subscription<Data> = new Subscription(pipe, options, () => this.#unsubscribe(pipe, subscription))
     if (signal?.aborted) {
@@ -198,61 +200,54 @@ export class Comet {
     })
   }
 
-  async publish(pipe: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
-    const { event, anonymous, uuid = uuidOf(this.#world), signal } = options
-    checkPipe(pipe)
+  publish(pipe: string, data: unknown, { event, anonymous, uuid = uuidOf(this.#world), signal }: PublishOptions = {}): Promise<Published> {
     const command = { do: 'publish', pipe, data, uuid, ...event && { event }, ...anonymous && { anonymous } } as const
-    const answer = await this.#command(command, signal)
-    return { position: answer['position'] as Position, receivers: answer['receivers'] as number, uuid: answer['uuid'] as string ?? uuid }
+    return this.#ask(command, signal, ({ position, receivers }) => ({ position: position as Position, receivers: receivers as number, uuid }))
   }
 
   /** What the pipe keeps, oldest first. */
-  async history<Data = unknown>(pipe: string, { last, signal }: { last?: number, signal?: AbortSignal } = {}): Promise<Message<Data>[]> {
-    checkPipe(pipe)
-    const messages = await this.#ask({ do: 'history', pipe, ...last !== undefined && { last } }, signal, (_, messages) => messages)
-    return messages.map(message => this.#message(pipe, message, true) as Message<Data>)
+  history<Data = unknown>(pipe: string, { last, signal }: { last?: number, signal?: AbortSignal } = {}): Promise<Message<Data>[]> {
+    return this.#ask({ do: 'history', pipe, ...last !== undefined && { last } }, signal, (_, messages) => {
+      return messages.map(message => this.#message(pipe, message, true) as Message<Data>)
+    })
   }
 
   /** How many are subscribed to a pipe `web_*` or `track_*`. */
-  async count(pipe: string, { signal }: CommandOptions = {}): Promise<number> {
-    checkPipe(pipe)
-    return (await this.#command({ do: 'count', pipe }, signal))['count'] as number
+  count(pipe: string, { signal }: CommandOptions = {}): Promise<number> {
+    return this.#ask({ do: 'count', pipe }, signal, answer => answer['count'] as number)
   }
 
   /** Who is subscribed to a pipe `track_*`. */
-  async users(pipe: string, { signal }: CommandOptions = {}): Promise<PipeUser[]> {
-    checkPipe(pipe)
-    return (await this.#command({ do: 'users', pipe }, signal))['users'] as PipeUser[]
+  users(pipe: string, { signal }: CommandOptions = {}): Promise<PipeUser[]> {
+    return this.#ask({ do: 'users', pipe }, signal, answer => answer['users'] as PipeUser[])
   }
 
   /** The text that a backend has stored about a user. */
-  async userData(user: number, { signal }: CommandOptions = {}): Promise<string> {
-    return (await this.#command({ do: 'user_data', user }, signal))['data'] as string
+  userData(user: number, { signal }: CommandOptions = {}): Promise<string> {
+    return this.#ask({ do: 'user_data', user }, signal, answer => answer['data'] as string)
   }
 
-  async seen(user: number, { signal }: CommandOptions = {}): Promise<Seen> {
-    const answer = await this.#command({ do: 'seen', user }, signal)
-    const at = answer['seen_at'] as number | undefined
-    return { status: answer['status'] as Seen['status'], seenAt: at === undefined ? undefined : new Date(at * 1000) }
-  }
-
-  #command(command: Command, signal?: AbortSignal): Promise<Answer> {
-    return this.#ask(command, signal, answer => answer)
+  seen(user: number, { signal }: CommandOptions = {}): Promise<Seen> {
+    return this.#ask({ do: 'seen', user }, signal, ({ status, seen_at: at }) => {
+      return { status: status as Seen['status'], seenAt: at === undefined ? undefined : new Date(at as number * 1000) }
+    })
   }
 
   #ask<Result>(command: Command, signal: AbortSignal | undefined, read: (answer: Answer, messages: readonly NodeMessage[]) => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const aborted = () => this.#settle(id, ({ reject }) => reject(new CometError('aborted', 'the command was aborted')))
-      if (signal?.aborted) return reject(new CometError('aborted', 'the command was aborted'))
+      if ('pipe' in command) checkPipe(command.pipe)
+      const aborted = new CometError('aborted', 'the command was aborted')
+      if (signal?.aborted) throw aborted
       const id = this.#session.command(command)
       const milliseconds = Math.min(this.#options.timeout ?? TIMEOUT, TIMEOUT_MAX)
-      const cancel = this.#world.after(milliseconds, () => this.#settle(id, ({ reject }) => {
-        reject(new CometError('unanswered', `no answer to ${command.do} within ${milliseconds} ms: it may have been carried out or not`))
+      const cancel = this.#world.after(milliseconds, () => this.#settle(id, pending => {
+        pending.reject(new CometError('unanswered', `no answer to ${command.do} within ${milliseconds} ms: done or not, nobody knows`))
       }))
-      signal?.addEventListener('abort', aborted)
+      const abort = () => this.#settle(id, pending => pending.reject(aborted))
+      signal?.addEventListener('abort', abort)
       const over = () => {
         cancel()
-        signal?.removeEventListener('abort', aborted)
+        signal?.removeEventListener('abort', abort)
       }
       this.#pending.set(id, {
         resolve: (answer, messages) => { over(); resolve(read(answer, messages)) },
@@ -329,7 +324,7 @@ export class Comet {
     const first = this.#options.first_node ?? 0
     const ears = this.#ears()
     if (this.#options.tabs === false || !locks || !openChannel) return new Connection(world, urls, ears, first)
-    const name = `cometql ${urls.join()} ${credentials.user ?? ''}`
+    const name = `cometql ${TABS_VERSION} ${urls.join()} ${credentials.user ?? ''}`
     return new Tabs(world, locks, openChannel, { name, tab: this.#tab, urls, first }, credentials, ears)
   }
 
@@ -434,7 +429,7 @@ export function connect(options: Options = {}): Comet {
 }
 
 function checkPipe(pipe: string): void {
-  if (!/^[A-Za-z0-9_-]{2,64}$/.test(pipe)) {
+  if (!/^[\w-]{2,64}$/.test(pipe)) {
     throw new CometError('invalid', `not the name of a pipe: ${JSON.stringify(pipe)} (2 to 64 of A-Za-z0-9_-)`)
   }
 }
@@ -443,17 +438,9 @@ const UUID_KEY = 'comet_server_uuid'
 
 /** One for all tabs of a browser, as it is one device. */
 function rememberedUuid(world: World): string {
-  try {
-    const known = world.storage?.getItem(UUID_KEY)
-    if (known && /^[A-Za-z0-9_-]{8,64}$/.test(known)) return known
-  } catch {
-    // Storage is forbidden: made up anew for each page.
-  }
+  const known = world.storage.read(UUID_KEY)
+  if (known && /^[\w-]{8,64}$/.test(known)) return known
   const uuid = identifier(world, 32)
-  try {
-    world.storage?.setItem(UUID_KEY, uuid)
-  } catch {
-    // Full, or forbidden.
-  }
+  world.storage.write(UUID_KEY, uuid)
   return uuid
 }

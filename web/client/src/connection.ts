@@ -56,10 +56,9 @@ export class Connection implements Transport {
   #heard = 0
   #welcomeAt = 0
   #pingEvery = 25_000
-  /** Of the one thing that is waited for while there is no welcome: the welcome, or the next attempt. */
+  /** Of the one thing that is waited for: the next attempt, then the welcome, then the moment to move. */
   #cancel = () => {}
   #cancelPing = () => {}
-  #cancelMove = () => {}
 
   constructor(
     private readonly world: World,
@@ -114,7 +113,7 @@ export class Connection implements Transport {
       return this.ears.changed({ name: 'offline' })
     }
     const { WebSocket } = this.world
-    if (!WebSocket) return this.#refuse(0, 'there is no WebSocket here: pass one with the option `WebSocket`')
+    if (!WebSocket) return this.#refuse(0, 'there is no WebSocket here: pass one as an option')
     this.ears.changed({ name: 'connecting', node: this.#node() })
     this.ears.dialing?.()
     // Whoever was told may have stopped us, or dialled.
@@ -174,8 +173,8 @@ export class Connection implements Transport {
   }
 
   #move(within: number): void {
-    this.#cancelMove()
-    this.#cancelMove = this.world.after(this.world.random() * within, () => this.#lost(4000, 'the node is going away'))
+    this.#cancel()
+    this.#cancel = this.world.after(this.world.random() * within, () => this.#lost(4000, 'the node is going away'))
   }
 
   #lost(code: number, reason: string): void {
@@ -201,7 +200,6 @@ export class Connection implements Transport {
   #hangUp(): void {
     this.#cancel()
     this.#cancelPing()
-    this.#cancelMove()
     const socket = this.#socket
     if (!socket) return
     socket.onopen = socket.onmessage = socket.onclose = null

@@ -104,6 +104,9 @@ export type NodeFrame = Welcome | Subscribed | Arrival | HistoryPage | Gap | Ans
 /** The pipe under whose name the user's own log arrives. It is never subscribed to: who logs in has it. */
 export const LOG = 'msg'
 
+/** Among tabs: to all of them, what nobody needs alone. */
+export const EVERYONE = ''
+
 /** What a text frame says, or nothing if it is not one of ours: what a client does not know it ignores. */
 export function parseFrame(text: unknown): NodeFrame | undefined {
   if (typeof text !== 'string') return undefined
@@ -119,6 +122,10 @@ export function parseFrame(text: unknown): NodeFrame | undefined {
 /** Whether what stands at `position` has been reached by a reader who is at `reader`. */
 export function isReached(position: Position, reader: Position): boolean {
   return position[0] === reader[0] && position[1] <= reader[1]
+}
+
+export function isSame(one: Position, other: Position | undefined): boolean {
+  return one[0] === other?.[0] && one[1] === other[1]
 }
 
 /** Of several readers, the one who has most to catch up on; of different epochs nobody knows. */

@@ -2,17 +2,14 @@
 
 import type { World } from './world.js'
 
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
+/** Of `A-Za-z0-9_-`. */
 export function identifier(world: World, length: number): string {
-  return Array.from(world.randomBytes(length), byte => LETTERS[byte & 63]).join('')
+  return btoa(String.fromCharCode(...world.randomBytes(length))).slice(0, length).replace(/\W/g, letter => letter === '+' ? '-' : '_')
 }
 
 /** Version 4 of RFC 9562. `crypto.randomUUID` is missing on pages without TLS. */
 export function uuidOf(world: World): string {
-  const bytes = world.randomBytes(16)
-  bytes[6] = (bytes[6] ?? 0) & 0x0f | 0x40
-  bytes[8] = (bytes[8] ?? 0) & 0x3f | 0x80
-  const digits = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+  const marked = (byte: number, at: number) => at === 6 ? byte & 0x0f | 0x40 : at === 8 ? byte & 0x3f | 0x80 : byte
+  const digits = Array.from(world.randomBytes(16), (byte, at) => marked(byte, at).toString(16).padStart(2, '0')).join('')
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }

@@ -54,7 +54,6 @@ export class Session {
   #log: Following = { live: false }
   #isLogWanted = false
   #held: PipeNews[] = []
-  #heldWasCut = false
   #handed: Position | undefined
   #taken: Position | undefined
 
@@ -78,7 +77,7 @@ export class Session {
   subscribe(pipe: string, from: { position?: Position, last?: number } = {}): void {
     if (pipe === LOG || this.#pipes.has(pipe)) return
     if (this.#pipes.size >= this.#subscriptionsMax) {
-      throw new CometError('too_many', `no more than ${this.#subscriptionsMax} pipes can be subscribed to at the same time`)
+      throw new CometError('too_many', `more than ${this.#subscriptionsMax} pipes at a time`)
     }
     this.#pipes.set(pipe, { live: false, ...from })
   }
@@ -100,14 +99,10 @@ export class Session {
   /** From now on private messages are handed over; those that came before are the answer. */
   listenToLog(): readonly PipeNews[] {
     this.#isLogWanted = true
-    const held = this.#heldWasCut ? this.#held.filter(({ kind }) => kind === 'message') : this.#held
-    const first = held[0]
-    const to = first?.kind === 'message' ? first.message.position : undefined
-    const cut: PipeNews[] = this.#heldWasCut && to ? [{ kind: 'gap', pipe: LOG, from: undefined, to: [to[0], to[1] - 1] }] : []
+    const held = this.#held
     this.#held = []
-    this.#heldWasCut = false
     for (const news of held) this.#noteHanded(news)
-    return [...cut, ...held]
+    return held
   }
 
   deafenLog(): void {
@@ -118,7 +113,7 @@ export class Session {
   command(command: Command): number {
     const bytes = command.do === 'publish' ? this.#measured(command.data) : 0
     if (this.#commands.size >= COMMANDS_MAX || this.#commandsBytes + bytes > COMMANDS_BYTES_MAX) {
-      throw new CometError('too_many', `too much is unanswered: at most ${COMMANDS_MAX} commands and ${COMMANDS_BYTES_MAX} bytes may wait`)
+      throw new CometError('too_many', `more than ${COMMANDS_MAX} commands or ${COMMANDS_BYTES_MAX} bytes would wait for an answer`)
     }
     const id = ++this.#id
     this.#commands.set(id, { frame: { ...command, id }, bytes, sent: false, messages: [] })
@@ -231,9 +226,10 @@ export class Session {
       return [...news]
     }
     for (const one of news) if (one.kind !== 'subscribed') this.#held.push(one)
-    while (this.#held.length > HELD_MESSAGES_MAX) {
-      this.#held.shift()
-      this.#heldWasCut = true
+    if (this.#held.length > HELD_MESSAGES_MAX) {
+      const [, lost] = this.#held.splice(0, 2)
+      const to = lost?.kind === 'message' ? lost.message.position : after.position
+      if (to) this.#held.unshift({ kind: 'gap', pipe: LOG, from: undefined, to })
     }
     return []
   }
@@ -307,7 +303,6 @@ export class Session {
   #forgetLog(): void {
     this.#log = { live: false }
     this.#held = []
-    this.#heldWasCut = false
     this.#handed = this.#taken = undefined
   }
 }

@@ -54,23 +54,17 @@ export class TabSignal {
   }
 
   /** A value that all tabs share. With `minTime` one that is younger, in milliseconds, stays. */
-  setState(name: string, value: unknown, minTime?: number): boolean {
-    const age = this.#age(this.#record(name))
-    if (minTime !== undefined && age !== undefined && age < minTime) return false
-    const record: Record = { time: this.#world.now(), value }
-    try {
-      this.#world.storage?.setItem(STATE_KEY + name, JSON.stringify(record))
-    } catch {
-      return false
-    }
-    return this.#world.storage !== undefined
+  setState(name: string, value: unknown, minTime = 0): boolean {
+    const now = this.#world.now()
+    if (now - this.#record(name).time < minTime) return false
+    const record: Record = { time: now, value }
+    return this.#world.storage.write(STATE_KEY + name, JSON.stringify(record))
   }
 
   /** Undefined if there is none, or only one that is older than `maxAge` milliseconds. */
-  getState(name: string, maxAge?: number): unknown {
-    const record = this.#record(name)
-    const age = this.#age(record)
-    return age === undefined || (maxAge !== undefined && age > maxAge) ? undefined : record?.value
+  getState(name: string, maxAge = Infinity): unknown {
+    const { time, value } = this.#record(name)
+    return this.#world.now() - time > maxAge ? undefined : value
   }
 
   /** Has one of the tabs make the value anew whenever it is older than `maxAge` milliseconds; answers with how to stop it. */
@@ -93,15 +87,12 @@ export class TabSignal {
     this.#call(name, param, true)
   }
 
-  #age(record: Record | undefined): number | undefined {
-    return record && this.#world.now() - record.time
-  }
-
-  #record(name: string): Record | undefined {
+  /** What was never set is as old as time. */
+  #record(name: string): Record {
     try {
-      return JSON.parse(this.#world.storage?.getItem(STATE_KEY + name) ?? 'null') as Record | null ?? undefined
+      return JSON.parse(this.#world.storage.read(STATE_KEY + name) ?? '') as Record
     } catch {
-      return undefined
+      return { time: 0, value: undefined }
     }
   }
 }

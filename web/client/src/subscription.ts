@@ -122,7 +122,7 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     if (waiter) return waiter.resolve({ done: false, value: typed })
     this.#waiting.push(typed)
     if (this.#waiting.length > waitingMax) {
-      this.#end(new CometError('too_slow', `${waitingMax} messages of ${this.pipe} wait and nobody takes them`))
+      this.#end(new CometError('too_slow', `more than ${waitingMax} messages of ${this.pipe} wait`))
     }
   }
 

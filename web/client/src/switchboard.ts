@@ -2,12 +2,9 @@
 // whether it has a connection of its own. It lives as long as one connection: what must outlive that, the tabs know.
 
 import { Channel } from './channel.js'
-import { earliest, LOG, type Arrival, type ClientFrame, type Command, type Hello, type NodeFrame, type PipeWish, type Position, type Welcome } from './frames.js'
+import { earliest, EVERYONE, LOG, type Arrival, type ClientFrame, type Command, type Hello, type NodeFrame, type PipeWish, type Position, type Welcome } from './frames.js'
 
 type Asked = Command & { readonly id: number }
-
-/** To everyone, what nobody needs alone: the messages as they come. */
-export const EVERYONE = ''
 
 interface Tab {
   readonly hello: Hello
@@ -36,6 +33,8 @@ export class Switchboard {
     private readonly send: (frames: readonly ClientFrame[]) => void,
     /** To one tab, or to `EVERYONE`. */
     private readonly post: (tab: string, frame: NodeFrame) => void,
+    /** A login can be asked for anew only by a new connection. */
+    private readonly reconnect: () => void,
   ) {}
 
   /** Whether the node did not take the key. */
@@ -74,8 +73,8 @@ export class Switchboard {
       case 'welcome': return this.#welcomed(frame)
       case 'message': return this.#message(frame, length)
       case 'gap':
-        this.#channels.get(frame.pipe)?.gap(frame.position)
-        return this.post(EVERYONE, frame)
+        if (this.#channels.get(frame.pipe)?.gap(frame.position)) this.post(EVERYONE, frame)
+        return
       case 'subscribed': return this.#channels.get(frame.pipe)?.subscribed(frame)
       case 'history': case 'answer': case 'error': return this.#answered(frame)
     }
@@ -89,7 +88,7 @@ export class Switchboard {
 
   #welcomed(welcome: Welcome): void {
     this.#welcome = welcome
-    if (welcome.user !== null) this.#channels.set(LOG, new Channel(LOG, this.post))
+    if (welcome.user !== null) this.#channels.set(LOG, new Channel(LOG, this.post, this.reconnect))
     for (const [tab, { hello }] of this.#tabs) this.#greet(tab, hello, welcome)
   }
 
@@ -113,7 +112,7 @@ export class Switchboard {
       this.#tabs.get(tab)?.pipes.add(pipe)
       let channel = this.#channels.get(pipe)
       if (!channel) {
-        channel = new Channel(pipe, this.post)
+        channel = new Channel(pipe, this.post, again => this.#askAgain(again))
         this.#channels.set(pipe, channel)
         fresh.push(pipe)
       }
@@ -161,11 +160,18 @@ export class Switchboard {
     this.#requests.set(id, { tab: EVERYONE, id, answered: frame => this.#asked(id, frame) })
   }
 
+  #askAgain({ pipe }: Channel): void {
+    this.send([{ do: 'unsubscribe', id: ++this.#id, pipes: [pipe] }])
+    this.#ask([pipe])
+  }
+
   #asked(id: number, frame: NodeFrame): void {
     if (frame.is === 'history') return this.#channels.get(frame.pipe)?.pastOfFirst(frame)
     if (frame.is !== 'error') return
     for (const channel of this.#channels.values()) {
       if (channel.asked !== id || channel.isLive || (frame.pipe !== undefined && frame.pipe !== channel.pipe)) continue
+      // Others had it already: they are to say anew how far they have got.
+      if (channel.hasAudience) return this.reconnect()
       this.#channels.delete(channel.pipe)
       for (const tab of channel.refused(frame)) this.#tabs.get(tab)?.pipes.delete(channel.pipe)
     }

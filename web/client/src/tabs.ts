@@ -2,9 +2,9 @@
 // speak through it. A lock is given up by the browser when its tab dies; a master that holds it and is silent loses it.
 
 import { Connection, type ConnectionState, type Ears, type Transport } from './connection.js'
-import type { ClientFrame, NodeFrame } from './frames.js'
+import { EVERYONE, type ClientFrame, type NodeFrame } from './frames.js'
 import type { Credentials } from './session.js'
-import { EVERYONE, Switchboard } from './switchboard.js'
+import { Switchboard } from './switchboard.js'
 import type { Channel, Locks, World } from './world.js'
 
 type Note =
@@ -110,8 +110,10 @@ export class Tabs implements Transport {
 
   #compete(life: AbortController, steal = false): void {
     const term = new AbortController()
-    life.signal.addEventListener('abort', () => term.abort())
+    const end = () => term.abort()
+    life.signal.addEventListener('abort', end)
     void this.#hold(this.options.name, term, () => this.#lead(term), steal).then(() => {
+      life.signal.removeEventListener('abort', end)
       if (life.signal.aborted || term.signal.aborted) return
       // Somebody took us for dead.
       this.#resign()
@@ -150,7 +152,7 @@ export class Tabs implements Transport {
     this.#switchboard = new Switchboard(credentials, frames => this.#connection?.send(frames), (to, frame) => {
       if (to !== this.options.tab) this.#post({ is: 'frame', board, to, frame })
       if (to === this.options.tab || to === EVERYONE) this.ears.received(frame, 0)
-    })
+    }, () => this.#connection?.restart())
     this.#announce()
     this.ears.opened()
   }

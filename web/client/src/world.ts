@@ -43,7 +43,14 @@ export interface World {
   /** Both are undefined where tabs cannot share a connection. */
   readonly locks: Locks | undefined
   readonly openChannel: ((name: string) => Channel) | undefined
-  readonly storage: Pick<Storage, 'getItem' | 'setItem'> | undefined
+  readonly storage: Memory
+}
+
+/** What outlives the page, if the browser lets us. */
+export interface Memory {
+  read(name: string): string | null
+  /** Whether it is remembered. */
+  write(name: string, value: string): boolean
 }
 
 interface Surroundings {
@@ -70,7 +77,7 @@ export function surroundings(): World {
     page: isPage ? page() : undefined,
     locks: isPage ? around.navigator?.locks : undefined,
     openChannel: isPage && Opened ? name => new Opened(name) : undefined,
-    storage: isPage ? storage() : undefined,
+    storage: memory(() => isPage ? localStorage : undefined),
   }
 }
 
@@ -93,11 +100,23 @@ function page(): Page {
   }
 }
 
-// Reading `localStorage` throws where cookies are forbidden.
-function storage(): Storage | undefined {
-  try {
-    return localStorage
-  } catch {
-    return undefined
+/** Storage throws where cookies are forbidden, already when it is only named, and when it is full. */
+export function memory(storage: () => Pick<Storage, 'getItem' | 'setItem'> | undefined): Memory {
+  return {
+    read: name => {
+      try {
+        return storage()?.getItem(name) ?? null
+      } catch {
+        return null
+      }
+    },
+    write: (name, value) => {
+      try {
+        storage()?.setItem(name, value)
+        return storage() !== undefined
+      } catch {
+        return false
+      }
+    },
   }
 }

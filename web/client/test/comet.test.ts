@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { Comet, type Options } from '../src/comet.js'
 import type { CometError } from '../src/errors.js'
 import type { Message } from '../src/subscription.js'
+import { memory } from '../src/world.js'
 import { alone } from './world/browser.js'
 import { FakeNode, type NodeOptions } from './world/node.js'
 
@@ -375,6 +376,6 @@ test('it remembers what it calls itself, and says what it was told to', async ()
   assert.equal(new Comet({}, tab.world).uuid, comet.uuid)
   assert.equal(new Comet({ uuid: 'mine' }, tab.world).uuid, 'mine')
   const forbidden = { getItem: () => { throw new Error('no') }, setItem: () => { throw new Error('no') } }
-  const shy = new Comet({}, { ...tab.world, storage: forbidden })
+  const shy = new Comet({}, { ...tab.world, storage: memory(() => forbidden) })
   assert.equal(shy.uuid, shy.uuid)
 })

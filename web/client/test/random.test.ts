@@ -12,7 +12,7 @@ import { FakeNode } from './world/node.js'
 
 const PIPES = ['web_a', 'web_b']
 const STEPS = 250
-const SEEDS = 40
+const SEEDS = 25
 const TABS_MAX = 6
 
 interface Reader {
@@ -32,8 +32,8 @@ class Life {
   readonly node: FakeNode
   readonly browsers: Browser[]
   readers: Reader[] = []
-  readonly published: Promise<unknown>[] = []
-  provoked = 0
+  readonly published: { tab: Tab, publishing: Promise<unknown> }[] = []
+  readonly wrong: string[] = []
   #sent = 0
 
   constructor(readonly seed: number, private readonly isKind: boolean) {
@@ -56,25 +56,24 @@ class Life {
     this.readers.push(reader)
   }
 
-  #subscribe({ comet, reached, ...rest }: Reader, pipe: string): void {
+  #subscribe({ comet, reached }: Reader, pipe: string): void {
     const who = () => `seed ${this.seed}, ${pipe} of tab ${comet.tab}`
     const counted = this.readers
     // `ready` settles later than the first message can come: the first that is told, told from where, is the start.
     comet.subscribe(pipe, {
       onMessage: ({ position }) => {
         const before = reached.get(pipe)
-        if (before) assert.deepEqual(position, [before[0], before[1] + 1], who())
+        if (before && (position[0] !== before[0] || position[1] !== before[1] + 1)) this.wrong.push(`${who()}: after ${before} came ${position}`)
         reached.set(pipe, position)
       },
       onGap: ({ from, to }) => {
         const before = reached.get(pipe)
-        if (before) assert.deepEqual(from, before, `${who()}: a gap begins where one is`)
+        if (before && String(from) !== String(before)) this.wrong.push(`${who()}: at ${before} a gap from ${from}`)
         reached.set(pipe, to)
         const reader = counted.find(one => one.comet === comet)
         if (reader) reader.gaps += 1
       },
     }).ready.then(({ position }) => { if (position && !reached.has(pipe)) reached.set(pipe, position) }, () => {})
-    void rest
   }
 
   step(): void {
@@ -99,7 +98,7 @@ class Life {
     if (!reader || reader.tab.isDead) return
     const publishing = reader.comet.publish(pipe, this.#sent += 1)
     publishing.catch(() => {})
-    this.published.push(publishing)
+    this.published.push({ tab: reader.tab, publishing })
   }
 
   #freeze(reader: Reader): void {
@@ -115,7 +114,6 @@ class Life {
   }
 
   #provoke(pipe: string): void {
-    this.provoked += 1
     const victim = this.pick([...this.node.visitors])
     if (this.random() < 0.3) this.node.crash()
     else if (victim?.pipes.has(pipe)) this.node.lose(pipe, victim, this.#sent += 1)
@@ -142,6 +140,7 @@ async function live(seed: number, isKind: boolean): Promise<Life> {
     await life.clock.pass(Math.floor(life.random() * (life.random() < 0.05 ? 8_000 : 120)))
   }
   await life.end()
+  assert.deepEqual(life.wrong, [])
   for (const { tab, comet, reached } of life.readers) {
     if (tab.isDead) continue
     for (const pipe of PIPES) {
@@ -171,7 +170,7 @@ test('with crashes, losses and a short memory everything is there, or a gap', as
 test('of what is published each is one message, whatever breaks', async () => {
   for (let seed = 2_001; seed <= 2_000 + SEEDS / 4; seed += 1) {
     const life = await live(seed, true)
-    const settled = await Promise.allSettled(life.published)
+    const settled = await Promise.allSettled(life.published.filter(({ tab }) => !tab.isDead).map(({ publishing }) => publishing))
     const uuids = PIPES.flatMap(pipe => life.node.pipe(pipe).messages).flatMap(({ uuid }) => uuid ?? [])
     assert.equal(new Set(uuids).size, uuids.length, `seed ${seed}`)
     for (const one of settled) if (one.status === 'fulfilled') assert.ok(uuids.includes((one.value as { uuid: string }).uuid), `seed ${seed}`)

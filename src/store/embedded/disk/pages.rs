@@ -100,12 +100,12 @@ fn page(
     let key = key.as_slice();
     let mut page = Page { messages: Vec::new(), up_to: position, more: false };
     let (mut bytes, mut is_aged) = (0, false);
-    for entry in history.range((key, low)..=(key, position.index.max(low)))? {
+    if low > position.index {
+        return Ok((page, is_aged));
+    }
+    for entry in history.range((key, low)..=(key, position.index))? {
         let (place, record) = entry?;
         let index = place.value().1;
-        if index > position.index {
-            break;
-        }
         let (delivery, one) = (record::message_of(pipe, key, index, record.value())?, record.value().len());
         if delivery.sent_at < oldest {
             is_aged = true;
@@ -170,6 +170,22 @@ mod tests {
         assert_eq!((found.kept_count, found.kept_bytes), (head.kept_count, head.kept_bytes));
         let page = disk.history(&pipe, Since::Beginning, ALL, UnixMillis(0), &found).unwrap();
         assert_eq!((page.messages.len(), page.up_to), (3, found.position));
+    }
+
+    #[test]
+    fn what_is_written_but_not_yet_announced_is_not_read() {
+        let (disk, pipe, head) = filled();
+        let position = Position { index: 2, ..head.position };
+        let announced = Head { position, ..head };
+        for (since, count) in [(Since::Beginning, 2), (Since::Newest(1), 1), (Since::After(2), 0), (Since::After(9), 0)]
+        {
+            let page = disk.history(&pipe, since, ALL, UnixMillis(0), &announced).unwrap();
+            assert_eq!((page.messages.len(), page.up_to, page.more), (count, position, false), "{since:?}");
+        }
+        let Some(Recovered::Page(page)) = disk.recover(&pipe, 1, ALL, UnixMillis(0), position).unwrap() else {
+            panic!("something is lost");
+        };
+        assert_eq!((page.messages.len(), page.up_to, page.more), (1, position, false));
     }
 
     #[test]

@@ -139,3 +139,22 @@ fn windows_of_quiet_pipes_and_old_ids_return_their_memory() {
     assert_eq!(store.live.window_bytes.load(Ordering::Relaxed), 0);
     assert_eq!(store.live.first(&pipe, id, UnixMillis(0)), None);
 }
+
+#[test]
+fn a_pipe_stands_where_it_was_announced_while_more_of_a_group_is_to_come() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    let pipe = pipe("grouped");
+    let start = live.listen(&pipe, EarId(0), UnixMillis(0)).position;
+    publish(&live, &pipe, 1, 0);
+    // The committer has written one more, and something else it did for this pipe is told first.
+    let committed = Head { position: Position { index: 2, ..start }, taken: 1, ..live.head(&pipe, UnixMillis(0)) };
+    let heads = HashMap::from([(pipe.clone(), committed)]);
+    live.lock([&pipe].into_iter()).move_head(&pipe, &heads, UnixMillis(0));
+    let head = live.head(&pipe, UnixMillis(0));
+    assert_eq!((head.position.index, head.taken), (1, 1));
+    let all = PageMax { messages: 9, bytes: usize::MAX };
+    let Sought::Found(Recovered::Page(page)) = live.recover(&pipe, start, all, UnixMillis(0)) else {
+        panic!("something is lost");
+    };
+    assert_eq!((page.messages.len(), page.up_to.index), (1, 1), "the second comes as news");
+}

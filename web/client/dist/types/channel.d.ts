@@ -12,11 +12,16 @@ export declare class Channel {
     #private;
     readonly pipe: string;
     private readonly post;
-    /** The `subscribe` that asked the node for it. */
+    /** Has the node asked again, from where `wish` says: it may know what we do not remember. */
+    private readonly askAgain;
+    /** The `subscribe` that asked the node for it, and from where. */
     asked: number | undefined;
-    constructor(pipe: string, post: (tab: string, frame: NodeFrame) => void);
+    constructor(pipe: string, post: (tab: string, frame: NodeFrame) => void, 
+    /** Has the node asked again, from where `wish` says: it may know what we do not remember. */
+    askAgain: (channel: Channel) => void);
     get isLive(): boolean;
-    /** What to ask the node for, on behalf of all who wait. */
+    get hasAudience(): boolean;
+    /** What to ask the node for, on behalf of all. */
     wish(): PipeWish;
     enter(entry: Entry): void;
     leave(tab: string): void;
@@ -24,9 +29,10 @@ export declare class Channel {
     past({ tab, id }: Entry, frame: HistoryPage): void;
     /** A page of the past that came with the node's own subscription. */
     pastOfFirst(frame: HistoryPage): void;
-    subscribed(frame: Subscribed): void;
+    subscribed({ id, position: present, recovered }: Subscribed): void;
     refused(frame: Refusal): string[];
-    gap(position: Position): void;
-    /** Whether it belongs to the subscription: it may be left over from one before. */
+    /** Whether it belongs to the subscription. */
+    gap(position: Position): boolean;
+    /** Whether it belongs to the subscription: what is left over from one before comes again with the next. */
     message(frame: Arrival, length: number): boolean;
 }

@@ -90,7 +90,7 @@ export declare class Comet {
     stop(): void;
     on<Name extends keyof CometEvents>(name: Name, listener: (event: CometEvents[Name]) => void, { signal }?: CommandOptions): Off;
     subscribe<Data = unknown>(pipe: string, options?: SubscribeOptions<Data>): Subscription<Data>;
-    publish(pipe: string, data: unknown, options?: PublishOptions): Promise<Published>;
+    publish(pipe: string, data: unknown, { event, anonymous, uuid, signal }?: PublishOptions): Promise<Published>;
     /** What the pipe keeps, oldest first. */
     history<Data = unknown>(pipe: string, { last, signal }?: {
         last?: number;

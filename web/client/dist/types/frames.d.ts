@@ -110,9 +110,12 @@ export interface Move {
 export type NodeFrame = Welcome | Subscribed | Arrival | HistoryPage | Gap | Answer | Refusal | Move;
 /** The pipe under whose name the user's own log arrives. It is never subscribed to: who logs in has it. */
 export declare const LOG = "msg";
+/** Among tabs: to all of them, what nobody needs alone. */
+export declare const EVERYONE = "";
 /** What a text frame says, or nothing if it is not one of ours: what a client does not know it ignores. */
 export declare function parseFrame(text: unknown): NodeFrame | undefined;
 /** Whether what stands at `position` has been reached by a reader who is at `reader`. */
 export declare function isReached(position: Position, reader: Position): boolean;
+export declare function isSame(one: Position, other: Position | undefined): boolean;
 /** Of several readers, the one who has most to catch up on; of different epochs nobody knows. */
 export declare function earliest(positions: readonly Position[]): Position | undefined;

@@ -1,6 +1,4 @@
 import { type ClientFrame, type Hello, type NodeFrame } from './frames.js';
-/** To everyone, what nobody needs alone: the messages as they come. */
-export declare const EVERYONE = "";
 export declare class Switchboard {
     #private;
     private readonly credentials;
@@ -8,11 +6,15 @@ export declare class Switchboard {
     private readonly send;
     /** To one tab, or to `EVERYONE`. */
     private readonly post;
+    /** A login can be asked for anew only by a new connection. */
+    private readonly reconnect;
     constructor(credentials: Omit<Hello, 'do' | 'position'>, 
     /** To the node. */
     send: (frames: readonly ClientFrame[]) => void, 
     /** To one tab, or to `EVERYONE`. */
-    post: (tab: string, frame: NodeFrame) => void);
+    post: (tab: string, frame: NodeFrame) => void, 
+    /** A login can be asked for anew only by a new connection. */
+    reconnect: () => void);
     /** Whether the node did not take the key. */
     get isAnonymous(): boolean;
     /** The connection is there: everything that has been asked for until now goes out in one frame. */

@@ -1,5 +1,5 @@
 import { type Ears, type Transport } from './connection.js';
-import type { ClientFrame } from './frames.js';
+import { type ClientFrame } from './frames.js';
 import type { Credentials } from './session.js';
 import type { Channel, Locks, World } from './world.js';
 export interface TabsOptions {

@@ -45,7 +45,15 @@ export interface World {
     /** Both are undefined where tabs cannot share a connection. */
     readonly locks: Locks | undefined;
     readonly openChannel: ((name: string) => Channel) | undefined;
-    readonly storage: Pick<Storage, 'getItem' | 'setItem'> | undefined;
+    readonly storage: Memory;
+}
+/** What outlives the page, if the browser lets us. */
+export interface Memory {
+    read(name: string): string | null;
+    /** Whether it is remembered. */
+    write(name: string, value: string): boolean;
 }
 /** The world as it is, in a browser or in Node. */
 export declare function surroundings(): World;
+/** Storage throws where cookies are forbidden, already when it is only named, and when it is full. */
+export declare function memory(storage: () => Pick<Storage, 'getItem' | 'setItem'> | undefined): Memory;

@@ -1,6 +1,6 @@
 // A network of nodes and a browser with tabs: sockets, locks and channels in memory, on one clock.
 
-import type { Channel, Locks, Page, PageEvent, Socket, World } from '../../src/world.js'
+import { memory, type Channel, type Locks, type Page, type PageEvent, type Socket, type World } from '../../src/world.js'
 import { chance, Clock } from './clock.js'
 import { FakeNode, Visitor } from './node.js'
 
@@ -203,17 +203,24 @@ export class Tab {
       now: () => clock.now,
       random,
       randomBytes: count => Uint8Array.from({ length: count }, () => Math.floor(random() * 256)),
-      after: (milliseconds, then) => clock.after(milliseconds, () => this.whenAwake(then)),
+      after: (milliseconds, then) => {
+        let isWanted = true
+        const cancel = clock.after(milliseconds, () => this.whenAwake(() => { if (isWanted) then() }))
+        return () => {
+          isWanted = false
+          cancel()
+        }
+      },
       WebSocket: class extends FakeSocket {
         constructor(url: string) { super(network, url, tab) }
       },
       page: isPage ? page : undefined,
       locks: sharing ? locks : undefined,
       openChannel: sharing ? name => new FakeChannel(this, name) : undefined,
-      storage: {
+      storage: memory(() => ({
         getItem: key => storage.get(key) ?? null,
         setItem: (key, value) => { storage.set(key, value) },
-      },
+      })),
     }
   }
 
