@@ -32,6 +32,11 @@ fn users_log_in_and_are_seen_to_come_and_go() {
     in_the_console("people");
 }
 
+#[test]
+fn another_tenant_has_pipes_of_its_own() {
+    in_the_console("tenant");
+}
+
 /// What the scripts are told about a node: a URL, and what a SQL client needs.
 fn place_of(node: &Node) -> [String; 4] {
     let (host, port) = (node.sql.ip().to_string(), node.sql.port().to_string());

@@ -50,9 +50,8 @@ function checkName() {
 
 function subscribe(name) {
   if (!pipes.has(name)) {
-    const pipe = { subscription: comet?.subscribe(name, { onMessage() {} }), heard: 0, position: undefined, refused: '' }
-    pipe.subscription?.ready.then(({ position }) => stand(name, position), () => {})
-    pipes.set(name, pipe)
+    const subscription = comet?.subscribe(name, { onMessage() {} })
+    pipes.set(name, { subscription, heard: 0, position: undefined, refused: '' })
   }
   choose(name)
 }
@@ -208,9 +207,10 @@ function item({ pipe, event, data, position, time, user, own, history: isOfHisto
 
 function gapItem({ pipe, from, to }) {
   const count = from && from[0] === to[0] ? to[1] - from[1] : undefined
-  const what = count === undefined ? 'An unknown number of messages' : count === 1 ? 'One message' : count + ' messages'
+  const before = count === undefined ? 'Gap: messages of ' : count === 1 ? 'Gap: one message of ' : 'Gap: ' + count + ' messages of '
+  const after = count === undefined ? ' may be missing here.' : ' did not reach this page.'
   const made = element('li', undefined, 'gap')
-  made.append('Gap: ' + what + ' of ', element('code', pipe), ' did not reach this page. It goes on behind #' + to[1] + '.')
+  made.append(before, element('code', pipe), after + ' It goes on behind #' + to[1] + '.')
   return made
 }
 
@@ -266,7 +266,7 @@ let looking = 0
 
 function forgetInside() {
   stand(chosen, pipes.get(chosen)?.position)
-  byId('subscribers').textContent = IS_COUNTED.test(chosen) ? '…' : 'told for web_ and track_ only'
+  byId('subscribers').textContent = IS_COUNTED.test(chosen) ? '…' : 'only web_ and track_ tell'
   byId('present').hidden = !IS_TRACKED.test(chosen)
   byId('seen-line').hidden = !STATUS_OF_USER.test(chosen)
   byId('users').replaceChildren()
@@ -310,11 +310,13 @@ async function readHistory() {
   try {
     const messages = await comet.history(name, { last: HISTORY_MAX })
     if (name !== chosen) return
-    byId('kept').textContent = messages.length ? 'The newest ' + messages.length + ', the last first.' : 'Nothing. This makes it keep its newest 100:'
+    const found = messages.length > 0
+    byId('kept').textContent = found ? 'The newest ' + messages.length + ', the last first.' : 'Nothing.'
+    if (!found && name !== LOG) byId('kept').textContent += ' This makes it keep its newest 100:'
     byId('keep').textContent = `INSERT INTO pipes_settings (name, length) VALUES ('${name}', 100)`
     byId('history').replaceChildren(...messages.reverse().map(message => item(message)))
-    byId('history').hidden = messages.length === 0
-    byId('keep').hidden = messages.length > 0 || name === LOG
+    byId('history').hidden = !found
+    byId('keep').hidden = found || name === LOG
   } catch (error) {
     if (name === chosen) byId('kept').textContent = error.message
   }
@@ -325,12 +327,11 @@ async function readHistory() {
 let wanted = ''
 
 function logIn(user, key, tenant) {
-  const changed = tenant !== Number(comet.options.dev_id ?? 0)
   wanted = user
   byId('authorized').classList.remove('bad')
   byId('authorized').textContent = 'Connecting …'
   comet.restart({ dev_id: tenant, user_id: user || undefined, user_key: key || undefined })
-  if (changed) for (const pipe of pipes.values()) pipe.position = undefined
+  for (const pipe of pipes.values()) pipe.position = undefined
   choose(chosen)
 }
 

@@ -17,6 +17,10 @@ function target() {
   return { into: 'pipes_messages (name, event, message)', sql: `'${chosen}'`, program: chosen }
 }
 
+function needsUser() {
+  return chosen === LOG || chosen.startsWith('private_')
+}
+
 function insert(values) {
   return `INSERT INTO ${target().into} VALUES (${values})`
 }
@@ -65,7 +69,8 @@ const programs = {
       `<script src="${location.origin}/CometServerApi.js"><\/script>`,
       '<script>',
       'const comet = cometql.connect({',
-      `  node: "${location.host}", dev_id: ${comet?.options.dev_id ?? 0}`,
+      `  node: "${location.host}", dev_id: ${comet?.options.dev_id ?? 0}` + (needsUser() ? ',' : ''),
+      ...needsUser() ? [`  user_id: ${comet?.user ?? 7}, user_key: "…"`] : [],
       '})',
       `comet.subscribe("${chosen}", {`,
       '  onMessage: ({event, data}) => console.log(event, data)',
@@ -199,6 +204,7 @@ byId('here').textContent = location.host
 
 if (comet) {
   comet.on('state', showState)
+  comet.on('frame', ({ frame }) => { if (frame.is === 'subscribed' && frame.position) stand(frame.pipe, frame.position) })
   comet.on('welcome', greet)
   comet.on('message', arrive)
   comet.on('gap', gap => {
