@@ -5,12 +5,10 @@
 mod clients;
 #[path = "world/node.rs"]
 mod node;
-
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+#[path = "world/restarts.rs"]
+mod restarts;
 
 use node::{Home, Node};
-use rustix::process::Signal;
 
 #[test]
 fn the_page_shows_what_the_mysql_client_inserts() {
@@ -54,34 +52,10 @@ fn in_the_console(part: &str) {
 
 #[test]
 fn a_page_whose_node_restarts_shows_what_it_missed() {
-    clients::install();
-    let mut node = Node::start();
-    let mut script = Command::new("node")
-        .args(["tests/browser/console.mjs", "restart"])
-        .args(place_of(&node))
-        .current_dir(clients::project())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("node starts");
-    let mut answers = script.stdin.take().expect("it is piped");
-    for line in BufReader::new(script.stdout.take().expect("it is piped")).lines().map_while(Result::ok) {
-        if line == "restart the node" {
-            node = restarted_with_a_message(node);
-            writeln!(answers, "done").expect("it waits for this");
-        }
-    }
-    assert!(script.wait().expect("our own child").success(), "it has said why");
-}
-
-/// While the page looks for the node where it was, it is elsewhere and publishes; then it is back.
-fn restarted_with_a_message(node: Node) -> Node {
-    let (sql, browsers) = (node.sql.to_string(), node.browsers.to_string());
-    let elsewhere = node.stop(Signal::TERM).1.start();
+    let node = Node::start();
+    let place = place_of(&node);
+    let script = ["tests/browser/console.mjs", "restart"];
+    let arguments: Vec<&str> = script.into_iter().chain(place.iter().map(String::as_str)).collect();
     let publish = "INSERT INTO pipes_messages (name, event, message) VALUES ('kept', 'while_away', 'missed')";
-    let [_, host, port, password] = place_of(&elsewhere);
-    let login = [format!("--host={host}"), format!("--port={port}"), format!("--password={password}")];
-    let arguments = ["--no-defaults", "--protocol=tcp", "--user=root", &login[0], &login[1], &login[2], "-e", publish];
-    clients::run(&["mariadb"], &arguments, &clients::project());
-    elsewhere.stop(Signal::TERM).1.start_at(&sql, &browsers)
+    restarts::run(node, &arguments, publish);
 }

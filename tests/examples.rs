@@ -5,6 +5,8 @@
 mod clients;
 #[path = "world/node.rs"]
 mod node;
+#[path = "world/restarts.rs"]
+mod restarts;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -24,11 +26,18 @@ fn people_chat_in_rooms_behind_php() {
 
 #[test]
 fn people_chat_in_rooms_behind_python() {
-    in_browsers("chat", "chat-python", || {
-        let mut python = Command::new(clients::python());
-        python.args(["examples/chat/chat.py", "0"]);
-        python
-    });
+    in_browsers("chat", "chat-python", python);
+}
+
+#[test]
+fn a_chat_whose_node_restarts_shows_what_was_missed() {
+    clients::install();
+    let node = Node::start();
+    let backend = Backend::start(python(), &node);
+    let arguments = ["tests/browser/examples.mjs", "chat-restart", &backend.url, &node.browsers.to_string()];
+    let publish = "INSERT INTO pipes_messages (name, event, message) VALUES \
+                   ('private_room_lobby', 'said', '{\"from\": 1, \"name\": \"Eve\", \"text\": \"missed\"}')";
+    restarts::run(node, &arguments, publish);
 }
 
 #[test]
@@ -62,6 +71,13 @@ fn php(arguments: &[&str]) -> Command {
     php.args(["-d", "error_reporting=-1", "-d", "log_errors=1", "-d", "display_errors=0", "-S", "127.0.0.1:0"]);
     php.args(arguments);
     php
+}
+
+/// The server of the chat, on a free port.
+fn python() -> Command {
+    let mut python = Command::new(clients::python());
+    python.args(["examples/chat/chat.py", "0"]);
+    python
 }
 
 /// The server of an example. It is killed when this is dropped.

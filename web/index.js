@@ -67,6 +67,7 @@ function choose(name) {
   chosen = name
   for (const place of document.querySelectorAll('.chosen')) place.textContent = name
   showPipes()
+  byId('published').textContent = ''
   showProgram()
   forgetInside()
   lookInside()
@@ -137,7 +138,7 @@ function showState(state) {
     show(turn('The connection is lost.'))
   }
   if (state.name !== 'live') return
-  if (lostAt) show(turn('Connected again. What was missed comes now.'))
+  if (lostAt) show(turn('Connected again. What was missed is above.'))
   lostAt = 0
   lookInside()
 }

@@ -1,6 +1,7 @@
 // Pages in Debian's chromium, and what is waited for on them.
 
 import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 
 import { chromium } from 'playwright-core'
 
@@ -74,6 +75,13 @@ export async function markupStayedText(page) {
 export async function fits(page) {
   const missing = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
   expect(missing <= 0, `the page is ${missing} pixels too wide for ${page.viewportSize().width}`)
+}
+
+/** Asks for the restart of the node, and waits until it is there again. `tests/world/restarts.rs` answers. */
+export async function restarted() {
+  console.log('restart the node')
+  await new Promise(done => createInterface({ input: process.stdin }).once('line', done))
+  process.stdin.destroy()
 }
 
 /** Runs a statement with the stock client. */

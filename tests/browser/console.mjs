@@ -2,12 +2,9 @@
 //
 //   node console.mjs pipes|people|tenant|restart <http url> <mysql host> <mysql port> <password>
 //
-// `restart` prints `restart the node`, and waits for the line that says it was done, with the message `missed`
-// published while the page was away. Screenshots go to target/console-*.png.
+// During `restart` somebody publishes `missed` while the page is away. Screenshots go to target/console-*.png.
 
-import { createInterface } from 'node:readline'
-
-import { MARKUP, expect, fail, fits, insert, item, live, markupStayedText, now, query, run, visit } from './browsers.mjs'
+import { MARKUP, expect, fail, fits, insert, item, live, markupStayedText, now, query, restarted, run, visit } from './browsers.mjs'
 
 const PARTS = { pipes, people, tenant, restart }
 const [name, url, host, port, password] = process.argv.slice(2)
@@ -131,9 +128,7 @@ async function restart() {
   await insert(sql, 'kept', 'before', 'seen')
   await item(page, '#messages', 'seen').waitFor()
   now('the node is away, and publishes while the page is')
-  console.log('restart the node')
-  await new Promise(done => createInterface({ input: process.stdin }).once('line', done))
-  process.stdin.destroy()
+  await restarted()
   now('the page connects again')
   await item(page, '#messages', 'while_away').waitFor()
   await live(page)

@@ -1,12 +1,12 @@
 // The programs of examples/, used as their users would.
 //
-//   node examples.mjs chat|private-messages|who-is-online <url> <host:port of the node> [screenshot.png]
+//   node examples.mjs chat|chat-restart|private-messages|who-is-online <url> <host:port of the node> [screenshot.png]
 //
 // Exits with 0 when all went well, with 1 and the reason otherwise.
 
-import { MARKUP, expect, fail, fits, item, live, markupStayedText, now, run, visit as visitOf } from './browsers.mjs'
+import { MARKUP, expect, fail, fits, item, live, markupStayedText, now, restarted, run, visit as visitOf } from './browsers.mjs'
 
-const PARTS = { chat, 'private-messages': privateMessages, 'who-is-online': whoIsOnline }
+const PARTS = { chat, 'chat-restart': chatRestart, 'private-messages': privateMessages, 'who-is-online': whoIsOnline }
 
 const [name, url, node, screenshot] = process.argv.slice(2)
 if (!node || !PARTS[name]) fail(`usage: node examples.mjs ${Object.keys(PARTS).join('|')} <url> <node> [screenshot.png]`)
@@ -85,6 +85,25 @@ async function chat() {
   await ann.getByRole('button', { name: 'Log out' }).click()
   await ann.getByRole('button', { name: 'Come in' }).waitFor()
   await item(bob, '#people', 'Ann').waitFor({ state: 'detached' })
+}
+
+async function chatRestart() {
+  const [ann, bob] = [await visit(undefined, { quiet: false }), await visit(undefined, { quiet: false })]
+  await comeIn(ann, 'Ann')
+  await comeIn(bob, 'Bob')
+  await item(ann, '#people', 'Bob').waitFor()
+  await say(ann, 'Before')
+  await item(bob, '#messages', 'Before').waitFor()
+  now('the node is away')
+  await restarted()
+  now('both are back')
+  for (const page of [ann, bob]) await item(page, '#messages', 'missed').filter({ hasText: 'Eve' }).waitFor()
+  await live(ann)
+  await item(ann, '#people', 'Bob').waitFor()
+  await say(bob, 'After')
+  await item(ann, '#messages', 'After').waitFor()
+  const texts = await ann.locator('#messages > li').allTextContents()
+  expect(texts.length === 3, `each message is there once, and no gap: ${texts}`)
 }
 
 /** Answers the token that the page has got. */

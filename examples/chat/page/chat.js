@@ -12,7 +12,10 @@ async function begin(answer) {
   if (!me) return
   part('me').textContent = me.name
   comet = cometql.connect({ node, user_id: me.user, user_key: me.key })
-  comet.on('state', ({ name }) => { part('state').textContent = part('state').className = name })
+  comet.on('state', ({ name }) => {
+    part('state').textContent = part('state').className = name
+    if (name === 'live' && room) people()
+  })
   comet.subscribe('msg', { event: 'whisper', onMessage: show })
   enter(me.rooms.includes(location.hash.slice(1)) ? location.hash.slice(1) : me.rooms[0])
 }
@@ -27,14 +30,12 @@ function enter(name) {
   part('rooms').replaceChildren(...me.rooms.map(name => element('button', name, { onclick: () => enter(name), ariaCurrent: String(name === room) })))
   // First what the pipe keeps, then what comes. After a lost connection the client fetches what was missed.
   comet.subscribe(`private_room_${room}`, { last: 50, signal, onMessage: show, onGap: () => add(['Some messages are missing here.']) })
-  const tracked = comet.subscribe(`track_room_${room}`, { signal, onMessage: people })
   comet.subscribe(`webauth_typing_${room}`, { signal, onMessage: typing })
-  tracked.ready.then(people, () => {})
+  comet.subscribe(`track_room_${room}`, { signal, onMessage: people }).ready.then(people, () => {})
 }
 
 function show({ event, data: { from, name, to_name, text }, time }) {
-  const isMine = from === me.user
-  const isWhisper = event === 'whisper'
+  const [isMine, isWhisper] = [from === me.user, event === 'whisper']
   const who = element('b', !isWhisper ? name : isMine ? `to ${to_name}` : `${name}, to you`)
   add([element('time', time.toLocaleTimeString([], { timeStyle: 'short' })), who, text], { mine: isMine, whisper: isWhisper })
   if (typing.user === from) part('typing').textContent = ''
@@ -56,24 +57,25 @@ function element(tag, text = '', more = {}) {
 /** Who is in the room: a user with two browsers is there twice. */
 async function people() {
   const asked = room
-  const users = new Set((await comet.users(`track_room_${room}`)).map(({ user }) => user))
-  await Promise.all(Array.from(users, nameOf))
+  const connections = await comet.users(`track_room_${room}`).catch(() => [])
+  const users = Array.from(new Set(connections.map(({ user }) => user))).filter(user => user !== null)
+  await Promise.all(users.map(nameOf))
   if (asked !== room) return
-  const others = Array.from(users).filter(user => user !== me.user)
-  part('people').replaceChildren(...Array.from(users, user => {
+  const others = users.filter(user => user !== me.user)
+  part('people').replaceChildren(...users.map(user => {
     const item = element('li', user === me.user ? `${me.name} (you)` : '')
     const onclick = () => { part('to').value = user; part('say').elements.text.focus() }
     if (user !== me.user) item.append(element('button', names.get(user), { onclick }))
     return item
   }))
-  const chosen = part('to').value
-  part('to').replaceChildren(new Option('Everybody', ''), ...others.map(user => new Option(`Only ${names.get(user)}`, user)))
-  part('to').value = others.includes(Number(chosen)) ? chosen : ''
+  const chosen = Number(part('to').value)
+  const choices = others.map(user => new Option(`Only ${names.get(user)}`, user, false, user === chosen))
+  part('to').replaceChildren(new Option('Everybody', ''), ...choices)
 }
 
 /** The backend has stored it in `users_data`. */
 async function nameOf(user) {
-  if (!names.has(user)) names.set(user, await comet.userData(user))
+  if (!names.has(user)) names.set(user, await comet.userData(user).catch(() => `user ${user}`))
   return names.get(user)
 }
 
