@@ -103,22 +103,18 @@ fn answered(sql: &mut std::net::TcpStream) {
 
 fn stalled(node: &Node) -> Vec<Browser> {
     let connect = |number: usize| {
-        let version = if number.is_multiple_of(2) { "4.08" } else { "5.0" };
-        let target = format!("/ws/sesion=&myid=0&devid=0&v={version}&uuid=u&api=js");
-        let (mut browser, _) = Browser::upgrade(node.browsers, &target);
-        browser.frame();
-        browser.subscribe(&["bench"]);
-        browser
+        let browser = if number.is_multiple_of(2) { Browser::subscriber } else { Browser::follower };
+        browser(node.browsers, &["bench"])
     };
     (0..STALLED).map(connect).collect()
 }
 
 /// Every one of them was closed, and who can understand it was told why.
 fn ended(stalled: &mut [Browser]) {
-    let too_slow = [&1013u16.to_be_bytes()[..], b"too slow, come back"].concat();
-    // Who began to read too late, more than five seconds after, is closed within a frame.
+    let too_slow = [&4100u16.to_be_bytes()[..], b"too slow, come back"].concat();
+    // Who begins to read more than a minute after is closed within a frame.
     let told = stalled.iter_mut().filter_map(Browser::last_frame).filter(|frame| frame.payload == too_slow).count();
-    println!("{:>14} all {STALLED} were closed, {told} of {} still read 1013 and the reason", "", STALLED / 2);
+    println!("{:>14} all {STALLED} were closed, {told} of {} still read 4100 and the reason", "", STALLED / 2);
 }
 
 /// One poll for all who read.

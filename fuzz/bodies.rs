@@ -4,9 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use cometql::cometql::{Dialect, Expression, Statement, Statements};
 use cometql::frame::ClientFrame;
+use cometql::frame::five::{Command, Misunderstood, Spoken};
 use cometql::ws::codec::{self, Assembly, Incoming};
 use cometql::ws::http::{self, Request, Site};
 
+/// Most pipes of a command here.
+const PIPES_MAX: usize = 4;
 /// Most bytes of a browser's message here.
 const MESSAGE_BYTES_MAX: usize = 4_096;
 /// Longest first request here, in bytes.
@@ -41,6 +44,7 @@ pub fn websocket_frames(bytes: &[u8]) {
         if let Some(Incoming::Text(text)) = incoming {
             assert!(text.len() <= MESSAGE_BYTES_MAX);
             client_frame(text.as_bytes());
+            command_of_five(text.as_bytes());
         }
         rest = &mut rest[read..];
     }
@@ -56,5 +60,20 @@ pub fn http_request(bytes: &[u8]) {
 pub fn client_frame(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = ClientFrame::parse(text);
+    }
+}
+
+pub fn command_of_five(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Spoken::parse(text, PIPES_MAX) {
+        Ok(Spoken { command: Command::Publish { text: data, .. }, .. }) => {
+            assert!(text.contains(data) && cometql::pipe::is_json(data), "data is published as it was written");
+        }
+        Ok(Spoken { command: Command::Subscribe(wanted), .. }) => {
+            assert!(wanted.len() <= PIPES_MAX && wanted.iter().all(|wanted| wanted.given.len() <= 64));
+        }
+        Ok(Spoken { command: Command::Unsubscribe(names), .. }) => assert!(names.len() <= PIPES_MAX),
+        Ok(_) => {}
+        Err(Misunderstood { mistake, .. }) => assert!(!mistake.text.is_empty()),
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::fault::{Fault, is_planted};
 use crate::pipe::{Delivery, Position};
 
 /// What a message that is kept aside takes besides its text, in bytes.
@@ -73,7 +74,8 @@ impl Follower {
         if position.epoch == has.epoch && position.index <= has.index {
             return Arrival::Known;
         }
-        if position.epoch == has.epoch && position.index == has.index + 1 {
+        let is_next = position.index == has.index + 1 || is_planted(Fault::HolesUnnoticed);
+        if position.epoch == has.epoch && is_next {
             *self = Follower::Live(position);
             return Arrival::Next;
         }
@@ -112,6 +114,9 @@ impl Follower {
     /// Of more than `bytes_max` none is kept: all of them can be read.
     fn keep_aside(&mut self, delivery: &Arc<Delivery>, bytes_max: usize) {
         let Follower::Reading(aside) = self else { return };
+        if is_planted(Fault::ArrivalsDroppedWhileHeld) {
+            return;
+        }
         aside.bytes += delivery.message.bytes() + DELIVERY_BYTES;
         if aside.has_dropped || aside.bytes > bytes_max {
             aside.drop_all();
@@ -125,7 +130,9 @@ impl Follower {
     pub fn doubt(&mut self) -> Option<Position> {
         match self {
             Follower::Reading(aside) => {
-                aside.drop_all();
+                if !is_planted(Fault::DoubtIgnoredWhileReading) {
+                    aside.drop_all();
+                }
                 None
             }
             Follower::Live(has) => {
@@ -141,10 +148,12 @@ impl Follower {
         let Follower::Reading(aside) = self else { return Joined::Live(Vec::new()) };
         let aside = std::mem::take(&mut **aside);
         // What arrived in another epoch was announced before this reading ends: reading on tells which one stands.
-        if aside.has_dropped || aside.arrivals.iter().any(|delivery| delivery.position.epoch != up_to.epoch) {
+        let is_elsewhere = |delivery: &Arc<Delivery>| delivery.position.epoch != up_to.epoch;
+        if aside.has_dropped || aside.arrivals.iter().any(is_elsewhere) && !is_planted(Fault::EpochsJoined) {
             return Joined::ReadOn;
         }
-        let is_behind = |delivery: &Arc<Delivery>| delivery.position.index > up_to.index;
+        let is_behind =
+            |delivery: &Arc<Delivery>| delivery.position.index > up_to.index || is_planted(Fault::DuplicatesKept);
         let arrivals: Vec<_> = aside.arrivals.into_iter().filter(is_behind).collect();
         *self = Follower::Live(arrivals.last().map_or(up_to, |last| last.position));
         Joined::Live(arrivals)
@@ -165,7 +174,7 @@ impl Follower {
 
 impl Aside {
     fn drop_all(&mut self) {
-        self.has_dropped = true;
+        self.has_dropped = !is_planted(Fault::OverflowForgotten);
         self.arrivals = Vec::new();
     }
 }

@@ -19,6 +19,7 @@ use slab::Slab;
 pub use self::outboxes::{OutboxEvent, Outboxes};
 pub use self::run::Run;
 use self::run::Together;
+use crate::fault::{Fault, is_planted};
 use crate::history::{Arrival, Follower, Joined};
 use crate::pipe::{Delivery, Pipe, Position};
 use crate::user::Generation;
@@ -44,6 +45,8 @@ struct Heard {
     held_count: u32,
     /// How far the pipe has gone by here. Before it is known where it begins, that is waited for.
     follower: Follower,
+    /// Where that was.
+    begins: Option<Position>,
     /// Behind which position what was missed is being read.
     missing_behind: Option<Position>,
 }
@@ -90,13 +93,17 @@ impl Hub {
         subscription
     }
 
-    /// The store announces to this shard what is published to the pipe of `subscription` behind `position`.
-    pub fn listening(&mut self, subscription: SubscriptionId, position: Position) {
+    /// The store announces to this shard what is published to the pipe of `subscription` behind `position`. Answers
+    /// whether all of that goes by here. When several begin at the same time, the one who is answered first may have
+    /// been the last to be heard of by the store: the others have to read what stands before that.
+    pub fn listening(&mut self, subscription: SubscriptionId, position: Position) -> bool {
         let heard = self.heard_mut(subscription);
+        let begins = *heard.begins.get_or_insert(position);
         if heard.follower.has().is_none() && heard.missing_behind.is_none() {
             let number = self.subscriptions[subscription.0 as usize].pipe;
             self.go_on_from(number, position);
         }
+        begins.epoch == position.epoch && begins.index <= position.index || is_planted(Fault::BeginningIgnored)
     }
 
     /// From now on what goes by is kept aside, until [`Hub::join`].
@@ -131,6 +138,12 @@ impl Hub {
 
     fn heard_mut(&mut self, subscription: SubscriptionId) -> &mut Heard {
         &mut self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize]
+    }
+
+    /// Whether nobody is here and nothing is left of who was.
+    pub fn is_empty(&self) -> bool {
+        let Hub { pipes, numbers, subscriptions, held, missing: _, again } = self;
+        pipes.is_empty() && numbers.is_empty() && subscriptions.is_empty() && held.is_empty() && again.is_empty()
     }
 
     /// The connections that subscribe to a pipe.
@@ -226,7 +239,9 @@ impl Hub {
     /// Whether what was missed is still wanted: the pipe may have been left since, or left and taken again.
     pub fn still_misses(&self, missing: &Missing) -> bool {
         let heard = self.numbers.get(&missing.pipe).map(|number| &self.pipes[*number as usize]);
-        heard.is_some_and(|heard| heard.missing_behind == Some(missing.behind))
+        heard.is_some_and(|heard| {
+            heard.missing_behind == Some(missing.behind) || is_planted(Fault::StaleRecoveryDelivered)
+        })
     }
 
     /// What was missed has been delivered up to here; more of it is to be read, or the pipe goes on.
@@ -272,7 +287,7 @@ impl Hub {
                     Some(has) if has.epoch == position.epoch && has.index >= position.index => continue,
                     Some(_) => *held = Follower::Live(position),
                 }
-                if held.has().is_none() {
+                if held.has().is_none() || is_planted(Fault::GapNotToldToTheHeld) {
                     continue;
                 }
             }
@@ -320,7 +335,8 @@ impl Heard {
     fn new(pipe: &Pipe) -> Heard {
         // Most pipes of a user's own have one subscriber.
         let subscribers = Vec::with_capacity(1);
-        Heard { pipe: pipe.clone(), subscribers, held_count: 0, follower: Follower::reading(), missing_behind: None }
+        let (held_count, follower, begins, missing_behind) = (0, Follower::reading(), None, None);
+        Heard { pipe: pipe.clone(), subscribers, held_count, follower, begins, missing_behind }
     }
 
     fn misses(&mut self, behind: Position, missing: &mut VecDeque<Missing>) {

@@ -18,4 +18,5 @@ pub mod frame;
 pub mod pipe;
 pub mod user;
 pub mod clock;
+pub mod fault;
 pub mod status;

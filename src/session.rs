@@ -44,8 +44,6 @@ enum Waits {
         /// How far this device has its user's log.
         log: Option<Position>,
     },
-    /// Subscriptions that were taken.
-    Listening(Vec<SubscriptionId>),
     /// To have left what `unsubscribe` said.
     Leaving(u64),
     Following(Box<Following>),
@@ -227,7 +225,7 @@ impl Session {
                 self.replace_subscriptions(names, around)
             }
             ClientFrame::Publish { name, event, text, is_anonymous } => {
-                self.publish(nothing(), Wish { name, event, text, is_anonymous, id: None }, around)
+                self.publish(&nothing(), Wish { name, event, text, is_anonymous, id: None }, around)
             }
             ClientFrame::Log(name) => self.read_history(nothing(), name, usize::from(HISTORY_LENGTH_MAX), around),
             ClientFrame::Count { name, marker } => self.count(Reply::Marked(marker.into()), name, around),
@@ -289,16 +287,6 @@ impl Session {
         match (self.waits_for.take(), answer) {
             (Some(Waits::Authorisation { credentials, log }), Answer::Authorised(authorised)) => match authorised {
                 Ok(is_authorised) => self.authorised(&credentials, log, is_authorised, around),
-                Err(error) => Self::sent_away(&error),
-            },
-            (Some(Waits::Listening(subscriptions)), Answer::Listening(listening)) => match listening {
-                Ok(listening) => {
-                    for (subscription, listening) in subscriptions.into_iter().zip(listening) {
-                        around.hub.listening(subscription, listening.position);
-                    }
-                    Next::NOTHING
-                }
-                // What is published could not be heard: better that the browser comes back than that it waits for ever.
                 Err(error) => Self::sent_away(&error),
             },
             (Some(Waits::Following(following)), answer) => self.followed(following, answer, around),

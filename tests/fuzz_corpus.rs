@@ -34,3 +34,8 @@ fn http_requests_are_read() {
 fn frames_of_browsers_are_read() {
     replay("client_frame", bodies::client_frame);
 }
+
+#[test]
+fn commands_of_generation_five_are_read() {
+    replay("command_of_five", bodies::command_of_five);
+}

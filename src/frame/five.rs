@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use self::command::{Command, Misunderstood, Spoken, Wanted};
+pub use self::command::{Command, Mistake, Misunderstood, Spoken, Wanted};
 use super::json::string;
 use super::server::text_frame;
 use crate::node::{Present, Published, Seen};

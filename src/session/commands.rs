@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
 use super::following::{Otherwise, Start};
 use super::publishing::Wish;
 use super::{Ending, Next, Reply, Session, Surroundings, Waits};
@@ -20,8 +22,8 @@ impl Session {
             Ok(Spoken { command: Command::Hello { .. }, .. }) => Next::close(Ending::NoHello),
             _ if !self.is_introduced => Next::close(Ending::NoHello),
             Ok(Spoken { id, command }) => self.command(id.unwrap_or_default(), command, around),
-            Err(Misunderstood { id, text }) => {
-                around.outboxes.push(self.id.slot, five::error(id, 400, &text, None));
+            Err(Misunderstood { id, mistake }) => {
+                around.outboxes.push(self.id.slot, five::error(id, mistake.code, &mistake.text, None));
                 Next::NOTHING
             }
         }
@@ -51,7 +53,7 @@ impl Session {
             Command::Subscribe(wanted) => self.subscribe(id, wanted, around),
             Command::Unsubscribe(names) => self.unsubscribe(id, &names, around),
             Command::Publish { name, event, text, uuid, is_anonymous } => {
-                self.publish(reply, Wish { name, event, text, is_anonymous, id: uuid }, around)
+                self.publish(&reply, Wish { name, event, text, is_anonymous, id: uuid }, around)
             }
             Command::History { name, last } => self.read_history(reply, name, last, around),
             Command::Count(name) => self.count(reply, name, around),
@@ -69,11 +71,11 @@ impl Session {
         }
     }
 
-    /// Adds pipes to those that are subscribed. Each that cannot be is told; the others stand.
+    /// Adds pipes to those that are subscribed. Each that cannot be, or is already, is told first; the others stand.
     fn subscribe(&mut self, id: u64, wanted: Vec<Wanted>, around: &mut Surroundings<'_>) -> Next {
         let subscriptions = self.subscriptions.iter().map(|subscription| around.hub.pipe(*subscription).clone());
         let mut has: HashSet<Pipe> = subscriptions.collect();
-        let mut taken = Vec::new();
+        let (mut taken, mut told) = (Vec::new(), Vec::new());
         for Wanted { given, name, position, last } in wanted {
             let refusal = match &name {
                 Err(error) => Some((400, format!("Not subscribed to a pipe that {error}"))),
@@ -82,18 +84,18 @@ impl Session {
             };
             let (None, Ok(name)) = (&refusal, name) else {
                 let (code, text) = refusal.unwrap_or_default();
-                around.outboxes.push(self.id.slot, five::error(Some(id), code, &text, Some(&given)));
+                told.push(five::error(Some(id), code, &text, Some(&given)));
                 continue;
             };
             let pipe = Pipe::Named(self.tenant, name);
             if has.contains(&pipe) {
-                around.outboxes.push(self.id.slot, five::subscribed(Some(id), &given, None, None));
+                told.push(five::subscribed(Some(id), &given, None, None));
                 continue;
             }
             if self.subscriptions.len() >= around.terms.subscriptions_max {
                 let most = around.terms.subscriptions_max;
                 let text = format!("A connection has at most subscriptions_max = {most}");
-                around.outboxes.push(self.id.slot, five::error(Some(id), 429, &text, Some(&given)));
+                told.push(five::error(Some(id), 429, &text, Some(&given)));
                 continue;
             }
             let subscription = around.hub.subscribe(self.id.slot, self.generation, &pipe);
@@ -102,11 +104,15 @@ impl Session {
             let otherwise = last.map_or(Otherwise::Now, Otherwise::Newest);
             taken.push((subscription, Start { behind: position, otherwise }));
         }
+        if !told.is_empty() {
+            // However many a list has, they are one answer, and no slowness.
+            around.outboxes.push_page(self.id.slot, Bytes::from(told.concat()));
+        }
         if taken.is_empty() {
             around.outboxes.push(self.id.slot, five::done(id));
             return Next::NOTHING;
         }
-        self.follow(Some(id), taken, around)
+        self.follow(Some(id), taken, Vec::new(), around)
     }
 
     fn unsubscribe(&mut self, id: u64, names: &[PipeName], around: &mut Surroundings<'_>) -> Next {

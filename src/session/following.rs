@@ -1,5 +1,5 @@
-//! A browser follows pipes from where it has got: each is held, listened to, read, and joined. The user's own log is
-//! followed so in every generation, other pipes by who knows positions.
+//! A browser follows pipes, from where it has got or from now on: each is held, listened to, read as far as something
+//! is missing, and joined.
 
 use std::collections::VecDeque;
 
@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::reading::CROWDED_BYTES;
 use super::{Ending, Next, Session, Surroundings, Waits};
+use crate::fault::{Fault, is_planted};
 use crate::frame::{self, five};
 use crate::history::Joined;
 use crate::hub::SubscriptionId;
@@ -86,15 +87,16 @@ impl Session {
         let subscription = around.hub.subscribe(self.id.slot, self.generation, &log);
         self.log = Some(subscription);
         let start = Start { behind, otherwise: Otherwise::Untaken };
-        self.follow(None, vec![(subscription, start)], around)
+        self.follow(None, vec![(subscription, start)], Vec::new(), around)
     }
 
-    /// Pipes that have just been subscribed to. They are held before they are listened to, and listened to before
-    /// they are read: in any other order a message could fall between.
+    /// Pipes that have just been subscribed to, and pipes that are left. They are held before they are listened to,
+    /// and listened to before they are read: in any other order a message could fall between.
     pub(super) fn follow(
         &mut self,
         id: Option<u64>,
         wanted: Vec<(SubscriptionId, Start)>,
+        leave: Vec<Pipe>,
         around: &mut Surroundings<'_>,
     ) -> Next {
         let mut following = Following { id, pipes: VecDeque::with_capacity(wanted.len()) };
@@ -104,7 +106,7 @@ impl Session {
             following.pipes.push_back(Wanted { subscription, start, step, is_told: false });
         }
         let take = following.pipes.iter().map(|wanted| around.hub.pipe(wanted.subscription).clone()).collect();
-        let ask = Ask::Listen { visitor: self.visitor(), take, leave: Vec::new() };
+        let ask = Ask::Listen { visitor: self.visitor(), take, leave };
         self.wait(Waits::Following(Box::new(following)), ask)
     }
 
@@ -116,8 +118,10 @@ impl Session {
         around: &mut Surroundings<'_>,
     ) -> Next {
         let done = match answer {
-            Answer::Listening(listening) => listening.map(|listening| following.has_begun(&listening, around)),
-            Answer::Page(page) => page.map(|page| self.has_read(&mut following, page, around)),
+            Answer::Listening(listening) => {
+                listening.map(|listening| self.has_begun(&mut following, &listening, around))
+            }
+            Answer::Page(page) => page.map(|page| self.has_read(&mut following, &page, around)),
             Answer::Recovered(recovered) => {
                 recovered.map(|recovered| self.has_recovered(&mut following, recovered, around))
             }
@@ -165,10 +169,10 @@ impl Session {
 
     /// Everything up to `up_to` has been read: what went by meanwhile comes behind it.
     fn join(&mut self, following: &mut Following, up_to: Position, around: &mut Surroundings<'_>) {
-        let Some(wanted) = following.pipes.front() else { return };
-        let recovered = wanted.start.behind.map(|behind| behind == up_to);
-        self.tell_start(following, up_to, recovered, around);
+        let id = following.id;
         let Some(wanted) = following.pipes.front_mut() else { return };
+        let recovered = wanted.start.behind.map(|behind| behind == up_to);
+        self.tell_start(id, wanted, up_to, recovered, around);
         match around.hub.join(wanted.subscription, up_to) {
             Joined::ReadOn => wanted.step = Step::Recover(up_to),
             Joined::Live(arrivals) => {
@@ -183,13 +187,12 @@ impl Session {
     /// Tells, once, from where the browser has the pipe.
     fn tell_start(
         &self,
-        following: &mut Following,
+        id: Option<u64>,
+        wanted: &mut Wanted,
         position: Position,
         recovered: Option<bool>,
         around: &mut Surroundings<'_>,
     ) {
-        let id = following.id;
-        let Some(wanted) = following.pipes.front_mut() else { return };
         if self.generation == Generation::Five && !wanted.is_told {
             let pipe = around.hub.pipe(wanted.subscription).shown_name();
             around.outboxes.push(self.id.slot, five::subscribed(id, pipe, Some(position), recovered));
@@ -197,13 +200,30 @@ impl Session {
         wanted.is_told = true;
     }
 
+    /// All pipes are listened to.
+    fn has_begun(&self, following: &mut Following, listening: &[Listening], around: &mut Surroundings<'_>) {
+        let id = following.id;
+        for (wanted, Listening { position, .. }) in following.pipes.iter_mut().zip(listening) {
+            let all_goes_by = around.hub.listening(wanted.subscription, *position);
+            wanted.step = wanted.start.step(*position);
+            if let (false, Step::Join(from)) = (all_goes_by, wanted.step) {
+                self.tell_start(id, wanted, from, wanted.start.behind.map(|_| true), around);
+                wanted.step = Step::Recover(from);
+            }
+        }
+    }
+
     fn has_recovered(&mut self, following: &mut Following, recovered: Recovered, around: &mut Surroundings<'_>) {
+        let id = following.id;
         let Some(wanted) = following.pipes.front_mut() else { return };
         match recovered {
             Recovered::Page(page) => {
                 let Step::Recover(after) = wanted.step else { return };
+                if is_planted(Fault::ReadBeforeHold) {
+                    around.hub.hold(wanted.subscription);
+                }
                 wanted.step = if page.more { Step::Recover(page.up_to) } else { Step::Join(page.up_to) };
-                self.tell_start(following, after, Some(true), around);
+                self.tell_start(id, wanted, after, Some(true), around);
                 self.push_missed(&page, around);
             }
             Recovered::Lost(now) if wanted.is_told => {
@@ -218,7 +238,7 @@ impl Session {
     }
 
     /// A page of history, or of what has not been taken.
-    fn has_read(&mut self, following: &mut Following, page: Page, around: &mut Surroundings<'_>) {
+    fn has_read(&mut self, following: &mut Following, page: &Page, around: &mut Surroundings<'_>) {
         let id = following.id;
         let Some(wanted) = following.pipes.front_mut() else { return };
         if wanted.start.otherwise == Otherwise::Untaken {
@@ -227,8 +247,8 @@ impl Session {
             let before = |first: u64| Position { index: first.saturating_sub(1), ..page.up_to };
             let position = page.messages.first().map_or(page.up_to, |first| before(first.position.index));
             let recovered = wanted.start.behind.map(|_| false);
-            self.tell_start(following, position, recovered, around);
-            return self.push_missed(&page, around);
+            self.tell_start(id, wanted, position, recovered, around);
+            return self.push_missed(page, around);
         }
         wanted.step = if page.more { Step::Read(Since::After(page.up_to.index)) } else { Step::Join(page.up_to) };
         let pipe = around.hub.pipe(wanted.subscription).shown_name();
@@ -239,24 +259,14 @@ impl Session {
     /// Messages that were missed. A private one that has waited for its user says so to the original's library.
     fn push_missed(&self, page: &Page, around: &mut Surroundings<'_>) {
         let Some(last) = page.messages.last() else { return };
-        let frames = match self.generation {
-            Generation::Five => frame::of_run(&page.messages, Generation::Five),
-            Generation::Four => {
+        let frames = match (self.generation, &last.pipe) {
+            (Generation::Five, _) | (_, Pipe::Named(..)) => frame::of_run(&page.messages, self.generation),
+            (Generation::Four, Pipe::Log(..)) => {
                 let mut frames: Vec<Bytes> = page.messages.iter().map(|delivery| frame::of_queued(delivery)).collect();
                 frames.push(frame::receipt_request(last.position.index));
                 Bytes::from(frames.concat())
             }
         };
         around.outboxes.push_page(self.id.slot, frames);
-    }
-}
-
-impl Following {
-    /// All pipes are listened to.
-    fn has_begun(&mut self, listening: &[Listening], around: &mut Surroundings<'_>) {
-        for (wanted, listening) in self.pipes.iter_mut().zip(listening) {
-            around.hub.listening(wanted.subscription, listening.position);
-            wanted.step = wanted.start.step(listening.position);
-        }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Wish<'t> {
 impl Session {
     /// Publishes, where browsers may; the sender is told how many have got it. `web_*` is open to all, also without
     /// a name; `webauth_*` to who is logged in, by name.
-    pub(super) fn publish(&mut self, reply: Reply, wish: Wish<'_>, around: &mut Surroundings<'_>) -> Next {
+    pub(super) fn publish(&mut self, reply: &Reply, wish: Wish<'_>, around: &mut Surroundings<'_>) -> Next {
         let Wish { name, event, text, is_anonymous, id } = wish;
         let refusal = match name.kind() {
             PipeKind::Web => None,
@@ -28,7 +28,7 @@ impl Session {
             _ => Some("A browser publishes to web_* and webauth_* pipes only"),
         };
         if let Some(text) = refusal {
-            return self.refuse(&reply, 403, text, around);
+            return self.refuse(reply, 403, text, around);
         }
         // A frame is no longer than the node allows, so its text is not either.
         let Ok(message) = Message::new(text.to_owned(), usize::MAX) else { return Next::NOTHING };
@@ -46,7 +46,7 @@ impl Session {
         };
         let waits = match reply {
             Reply::Marked(_) => Waits::Report { name, text: text.into() },
-            Reply::Id(command) => Waits::Published { command, id: publish.id },
+            Reply::Id(command) => Waits::Published { command: *command, id: publish.id },
         };
         self.wait(waits, Ask::Publish(publish))
     }

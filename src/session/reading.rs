@@ -5,6 +5,7 @@ use super::{Next, Reply, Session, Surroundings, Waits};
 use crate::frame::{self, five};
 use crate::node::{Ask, Page, Since, StoreError};
 use crate::pipe::{HISTORY_LENGTH_MAX, Pipe, PipeName, Position};
+use crate::user::Generation;
 use bytes::Bytes;
 
 /// Nothing more is read for a browser while more than this waits for it, in bytes.
@@ -106,8 +107,12 @@ impl Session {
         Next { ask: self.take(), ending: None }
     }
 
-    /// A pong came back. With an index in it, it says that so much of the user's log has arrived on this device.
+    /// A pong came back. With an index in it, it says that so much of the user's log has arrived on this device:
+    /// only the original's library is asked so, others say it.
     pub fn ponged(&mut self, payload: &[u8]) -> Option<Ask> {
+        if self.generation != Generation::Four {
+            return None;
+        }
         let index = u64::from_be_bytes(payload.try_into().ok()?);
         self.receipts.come_up_to = self.receipts.come_up_to.max(index);
         self.take()

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Next, Session, Surroundings, Waits};
+use super::following::{Otherwise, Start};
+use super::{Next, Session, Surroundings};
 use crate::frame;
-use crate::node::Ask;
 use crate::pipe::{NameError, Pipe, PipeKind, PipeName};
 
 /// Most private pipes of one list that are refused by name.
@@ -35,16 +35,16 @@ impl Session {
             self.subscriptions.iter().map(|subscription| around.hub.pipe(*subscription)).collect();
         let take: Vec<Pipe> = allowed.into_iter().filter(|pipe| !had.contains(pipe)).collect();
         self.subscriptions.reserve_exact(take.len());
-        let had_count = self.subscriptions.len();
+        let mut wanted = Vec::with_capacity(take.len());
         for pipe in &take {
-            self.subscriptions.push(around.hub.subscribe(self.id.slot, self.generation, pipe));
+            let subscription = around.hub.subscribe(self.id.slot, self.generation, pipe);
+            self.subscriptions.push(subscription);
+            wanted.push((subscription, Start { behind: None, otherwise: Otherwise::Now }));
         }
         if take.is_empty() && leave.is_empty() {
             return Next::NOTHING;
         }
-        let visitor = self.visitor();
-        let taken = self.subscriptions[had_count..].to_vec();
-        self.wait(Waits::Listening(taken), Ask::Listen { visitor, take, leave })
+        self.follow(None, wanted, leave, around)
     }
 
     /// The pipes this browser may subscribe to, sorted as the names are; it is told of the others.

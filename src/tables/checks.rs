@@ -46,8 +46,8 @@ pub(super) fn message(text: String, bytes_max: usize, row: &str) -> Result<Messa
 }
 
 /// The id a backend has chosen for a message, so that it may publish it once more when it has heard no answer.
-pub(super) fn message_id(value: Option<Value>, row: &str) -> Result<Option<MessageId>, SqlError> {
-    let Some(text) = value.as_ref().and_then(text_of) else { return Ok(None) };
+pub(super) fn message_id(value: Option<&Value>, row: &str) -> Result<Option<MessageId>, SqlError> {
+    let Some(text) = value.and_then(text_of) else { return Ok(None) };
     let id = Uuid::parse_str(&text).map_err(|_| {
         let shown = &text[..text.floor_char_boundary(NAME_BYTES_MAX)];
         invalid(format!(

@@ -63,7 +63,7 @@ fn publish_of(
     let to = present(row[layout.to_index].take(), layout.to, place)?;
     let event_name = present(row[layout.event_index].take(), "event", place)?;
     let text = present(row[layout.message_index].take(), "message", place)?;
-    let chosen = message_id(row[layout.uuid_index].take(), place)?;
+    let chosen = message_id(row[layout.uuid_index].as_ref(), place)?;
     Ok(Publish {
         pipe: (layout.pipe)(domain, &to, place)?,
         id: chosen.unwrap_or_default(),

@@ -9,7 +9,7 @@ use super::random::Random;
 /// Most frames of one connection.
 const FRAMES_MAX: usize = 40;
 
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 26] = [
     "subscription\nweb_stranger\ntrack_stranger\nuser_status_1",
     "subscription\n",
     "web_pipe2\nweb_stranger\nevent\n*\n\"text\"",
@@ -22,6 +22,20 @@ const TEXTS: [&str; 12] = [
     "statistics\n{}",
     "CometQL_call\n48\nx.y.z",
     "\u{0}\u{7f}é😀",
+    r#"{"do":"hello","uuid":"u","user":7,"key":"x","position":[1,2]}"#,
+    r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"web_stranger"},{"pipe":"x"},{"pipe":"private_stranger"}]}"#,
+    r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"web_stranger","position":[1,2],"last":5}]}"#,
+    r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"track_stranger","last":9}]}"#,
+    r#"{"do":"unsubscribe","id":2,"pipes":["web_stranger","track_stranger"]}"#,
+    r#"{"do":"publish","id":3,"pipe":"web_stranger","event":"e","data":{"a":[1,"\u0001"]}}"#,
+    r#"{"do":"publish","id":3,"pipe":"web_stranger","data":1,"uuid":"00000000-0000-0000-0000-000000000001"}"#,
+    r#"{"do":"history","id":4,"pipe":"web_stranger","last":20}"#,
+    r#"{"do":"count","id":5,"pipe":"web_stranger"}"#,
+    r#"{"do":"users","id":6,"pipe":"track_stranger"}"#,
+    r#"{"do":"user_data","id":7,"user":7}"#,
+    r#"{"do":"seen","id":8,"user":7}"#,
+    r#"{"do":"taken","position":[1,9007199254740991]}"#,
+    r#"{"do":"ping","id":18446744073709551615}"#,
 ];
 
 /// Sends so many, over as many connections as it takes.
@@ -41,10 +55,14 @@ pub fn send(node: &Node, inputs: usize, random: &mut Random) {
     }
 }
 
-/// A first request: often right, so that frames get their turn.
+/// A first request, and the first frame of generation 5: often right, so that the others get their turn.
 fn opening(random: &mut Random) -> Vec<u8> {
-    let version = ["4.08", "5.0"][random.below(2)];
+    let is_five = random.below(2) == 0;
+    let version = if is_five { "5" } else { "4.08" };
     let mut bytes = request(&format!("/ws/sesion=x&myid=7&devid=0&v={version}&uuid=u&api=js")).into_bytes();
+    if is_five {
+        bytes.extend(masked(0x81, br#"{"do":"hello"}"#));
+    }
     if random.below(4) == 0 {
         mutate(&mut bytes, random);
     }

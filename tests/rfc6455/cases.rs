@@ -12,9 +12,10 @@ pub struct Case {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Seen {
-    /// What a published text came back as, in its delivery report.
+    /// What a text was published as, once its answer is there.
     Text(String),
     Pong(Vec<u8>),
+    /// The code of a close frame, if it has one.
     Close(Vec<u8>),
 }
 
@@ -22,9 +23,17 @@ pub fn case(name: impl Into<String>, sent: &[Vec<u8>], seen: &[Seen]) -> Case {
     Case { name: name.into(), sent: sent.concat(), seen: seen.to_vec() }
 }
 
-/// The payload of a message whose text comes back.
+/// What stands behind the text in [`echoed`], in bytes.
+pub const BEHIND_ECHOED: usize = 2;
+
+/// The payload of a command that publishes a text.
 pub fn echoed(text: &[u8]) -> Vec<u8> {
-    [b"web_pipe2\nweb_echo\ne\n*\n", text].concat()
+    // Only what is no text at all stands there as it is.
+    let in_quotes = match std::str::from_utf8(text) {
+        Ok(text) => serde_json::to_vec(text).expect("JSON"),
+        Err(_) => [b"\"", text, b"\""].concat(),
+    };
+    [b"{\"do\":\"publish\",\"id\":1,\"pipe\":\"web_e\",\"data\":", in_quotes.as_slice(), b"}"].concat()
 }
 
 pub fn closed(code: u16) -> Seen {

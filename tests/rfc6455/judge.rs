@@ -1,34 +1,38 @@
 //! An independent client library as the judge of what the server sends.
 
+use serde_json::{Value, json};
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Message};
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Bytes, Error, WebSocket};
 
-use super::TARGET;
 use super::world::{World, config, world};
+use super::{HELLO, TARGET};
 
 type Client = WebSocket<MaybeTlsStream<std::net::TcpStream>>;
 
 fn connect(world: &World) -> Client {
     let (mut client, response) = tungstenite::connect(format!("ws://{}{TARGET}", world.address)).unwrap();
     assert_eq!(response.status(), 101);
-    assert!(client.read().unwrap().into_text().unwrap().contains("serverInfo"));
+    client.send(Message::text(HELLO)).unwrap();
+    assert_eq!(heard(&mut client)["is"], "welcome");
     client
+}
+
+fn heard(client: &mut Client) -> Value {
+    serde_json::from_str(&client.read().unwrap().into_text().unwrap()).unwrap()
 }
 
 #[test]
 fn it_reads_texts_of_every_length() {
     let world = world(config());
     let mut client = connect(&world);
-    client.send(Message::text("subscription\nroom")).unwrap();
-    client.send(Message::Ping(Bytes::from_static(b"subscribed?"))).unwrap();
-    assert_eq!(client.read().unwrap(), Message::Pong(Bytes::from_static(b"subscribed?")));
+    client.send(Message::text(r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"room"}]}"#)).unwrap();
+    assert_eq!((&heard(&mut client)["is"], &heard(&mut client)["is"]), (&"subscribed".into(), &"answer".into()));
     for length in (0..260).chain([65_300, 65_400, 65_535, 65_536, 70_000, 1_000_000]) {
         let text = "é".repeat(length / 2);
         world.publish("room", &text);
-        let message = client.read().unwrap().into_text().unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&message).unwrap()["data"], text);
+        assert_eq!(heard(&mut client)["data"], text);
     }
 }
 
@@ -42,8 +46,10 @@ fn it_is_answered_when_it_pings_and_publishes() {
         assert_eq!(client.read().unwrap(), Message::Pong(payload));
     }
     for length in [0, 100, 70_000, 1_000_000] {
-        client.send(Message::text(format!("web_pipe2\nweb_room\ne\n*\n{}", "x".repeat(length)))).unwrap();
-        assert!(client.read().unwrap().into_text().unwrap().contains("_answer_to_web_room"));
+        let publish = json!({"do": "publish", "id": length, "pipe": "web_room", "data": "x".repeat(length)});
+        client.send(Message::text(publish.to_string())).unwrap();
+        let answer = heard(&mut client);
+        assert_eq!((&answer["is"], &answer["id"]), (&"answer".into(), &length.into()));
     }
 }
 
@@ -78,7 +84,7 @@ fn it_is_told_why_the_server_closes() {
     let mut client = connect(&world);
     world.stop.send(true).unwrap();
     match client.read().unwrap() {
-        Message::Close(Some(close)) => assert_eq!(close.code, CloseCode::Away),
+        Message::Close(Some(close)) => assert_eq!(close.code, CloseCode::from(4000)),
         other => panic!("{other:?}"),
     }
 }

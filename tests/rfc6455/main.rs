@@ -18,33 +18,39 @@ mod world;
 
 use browser::{Browser, masked};
 use cases::{Case, Seen};
+use cometql::node::{PageMax, Since};
 use world::{World, config, world};
 
-const TARGET: &str = "/ws/sesion=&myid=0&devid=0&v=5.0&uuid=u&api=js";
+const TARGET: &str = "/ws/v=5&devid=0";
+const HELLO: &str = r#"{"do":"hello"}"#;
 
-fn connect(world: &World) -> Browser {
-    let (mut browser, head) = Browser::upgrade(world.address, TARGET);
-    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
-    assert_eq!(browser.frame().json()["event"], "serverInfo");
-    browser
-}
-
-fn see(browser: &mut Browser, case: &Case, how: &str) -> Option<Seen> {
+fn see(world: &World, browser: &mut Browser, case: &Case, how: &str) -> Option<Seen> {
     let frame = browser.frame_or_end()?;
     Some(match frame.first_byte {
         0x81 => {
             let json = frame.json();
-            let echo = json["data"].get("message").and_then(|text| text.as_str());
-            Seen::Text(echo.unwrap_or_else(|| panic!("{} {how}: {json}", case.name)).to_owned())
+            let index = json["position"][1].as_u64().unwrap_or_else(|| panic!("{} {how}: {json}", case.name));
+            Seen::Text(published(world, index))
         }
         0x8A => Seen::Pong(frame.payload),
-        0x88 => Seen::Close(frame.payload),
+        0x88 => {
+            let (code, reason) = frame.payload.split_at(frame.payload.len().min(2));
+            assert!(frame.payload.len() <= 125 && str::from_utf8(reason).is_ok(), "{} {how}", case.name);
+            Seen::Close(code.to_vec())
+        }
         other => panic!("{} {how}: a frame that begins with {other:#x}", case.name),
     })
 }
 
+/// The text of a message that was published.
+fn published(world: &World, index: u64) -> String {
+    let (pipe, max) = (world.pipe("web_e"), PageMax { messages: 1, bytes: 1 });
+    let page = world.runtime.block_on(world.node.history(&pipe, Since::After(index - 1), max)).unwrap();
+    serde_json::from_str(page.messages[0].message.as_str()).unwrap()
+}
+
 fn run(world: &World, case: &Case, how: &str, pieces: impl Iterator<Item = Vec<u8>>) {
-    let mut browser = connect(world);
+    let mut browser = Browser::newcomer(world.address);
     for piece in pieces {
         // A server that has refused the beginning may have closed before the end is sent.
         if std::io::Write::write_all(&mut browser.socket, &piece).is_err() {
@@ -52,19 +58,20 @@ fn run(world: &World, case: &Case, how: &str, pieces: impl Iterator<Item = Vec<u
         }
     }
     for expected in &case.seen {
-        let seen = see(&mut browser, case, how);
+        let seen = see(world, &mut browser, case, how);
         assert_eq!(seen.as_ref(), Some(expected), "{} {how}", case.name);
     }
     if matches!(case.seen.last(), Some(Seen::Close(_))) {
         assert_eq!(browser.frame_or_end(), None, "{} {how}: nothing comes behind a close", case.name);
     } else {
         browser.send_raw(&masked(0x89, b"alive?"));
-        assert_eq!(see(&mut browser, case, how), Some(Seen::Pong(b"alive?".to_vec())), "{} {how}", case.name);
+        assert_eq!(see(world, &mut browser, case, how), Some(Seen::Pong(b"alive?".to_vec())), "{} {how}", case.name);
     }
 }
 
 fn run_all(cases: &[Case]) {
     let world = world(config());
+    world.keep("web_e", 100);
     for case in cases {
         run(&world, case, "at once", std::iter::once(case.sent.clone()));
         if case.sent.len() < 600 {

@@ -1,7 +1,7 @@
 //! UTF-8: texts that are, and bytes that only look like it.
 
 use super::browser::masked;
-use super::cases::{Case, case, closed, echoed, fragmented, text_seen};
+use super::cases::{BEHIND_ECHOED, Case, case, closed, echoed, fragmented, text_seen};
 
 const VALID: [&str; 22] = [
     "Hello-µ@ßöäüàá-UTF-8!!",
@@ -86,7 +86,7 @@ pub fn cases() -> Vec<Case> {
         let seen = [text_seen(text)];
         cases.push(case(format!("valid {number}"), &[masked(0x81, &payload)], &seen));
         // Cut between all bytes, within letters too.
-        let ends: Vec<usize> = (payload.len() - text.len()..payload.len()).collect();
+        let ends: Vec<usize> = (payload.len() - text.len() - BEHIND_ECHOED..payload.len()).collect();
         cases.push(case(format!("valid {number}, each byte a fragment"), &[fragmented(&payload, &ends)], &seen));
         let pinged: Vec<Vec<u8>> = vec![
             masked(0x01, &payload[..payload.len() - 1]),
@@ -100,7 +100,7 @@ pub fn cases() -> Vec<Case> {
         let payload = echoed(bytes);
         cases.push(case(format!("invalid {number}"), &[masked(0x81, &payload)], &refused));
         cases.push(case(format!("invalid {number} alone"), &[masked(0x81, bytes)], &refused));
-        let ends: Vec<usize> = (payload.len() - bytes.len()..payload.len()).collect();
+        let ends: Vec<usize> = (payload.len() - bytes.len() - BEHIND_ECHOED..payload.len()).collect();
         cases.push(case(format!("invalid {number}, each byte a fragment"), &[fragmented(&payload, &ends)], &refused));
         let within = echoed(&[b"valid \xc3\xa9 ", *bytes, b" and on"].concat());
         cases.push(case(format!("invalid {number} in the middle"), &[masked(0x81, &within)], &refused));

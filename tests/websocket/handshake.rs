@@ -58,15 +58,13 @@ fn the_original_client_is_closed_without_a_close_frame_and_a_newer_one_with() {
     let mut browser = Browser::stranger(world.address);
     browser.send_raw(&masked(0x88, &1000u16.to_be_bytes()));
     assert_eq!(browser.frame_or_end(), None);
-    let (mut browser, _) = Browser::upgrade(world.address, "/ws/sesion=&myid=0&devid=0&v=5.0&uuid=u");
-    browser.frame();
+    let mut browser = Browser::newcomer(world.address);
     browser.send_raw(&masked(0x88, &1000u16.to_be_bytes()));
     assert_eq!(browser.frame().payload, 1000u16.to_be_bytes());
     assert_eq!(browser.frame_or_end(), None);
-    let (mut browser, _) = Browser::upgrade(world.address, "/ws/sesion=&myid=0&devid=0&v=5.0&uuid=u");
-    browser.frame();
+    let mut browser = Browser::newcomer(world.address);
     browser.send_raw(&masked(0x81, &[0xff]));
-    assert_eq!(browser.frame().payload, 1007u16.to_be_bytes());
+    assert_eq!(browser.closed(), (1007, "not UTF-8".to_owned()));
     until("nobody is left", || world.status.browsers_connected() == 0);
 }
 

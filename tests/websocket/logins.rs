@@ -7,12 +7,10 @@ use super::browser::Browser;
 use super::world::{World, config, token, until, user, world};
 
 fn refuse(world: &World, number: u32, key: &str) {
-    for version in ["4.08", "5.0"] {
-        let (mut browser, info) = world.try_login(number, key, version);
-        assert_eq!((&info["authorized"], &info["data"]), (&false.into(), &"".into()), "{key:?}");
-        browser.send_text("web_pipe2\nwebauth_x\ne\n*\nx");
-        assert_eq!(browser.frame().json()["event"], "error", "a stranger like any other");
-    }
+    let (mut browser, info) = world.try_login(number, key);
+    assert_eq!((&info["authorized"], &info["data"]), (&false.into(), &"".into()), "{key:?}");
+    browser.send_text("web_pipe2\nwebauth_x\ne\n*\nx");
+    assert_eq!(browser.frame().json()["event"], "error", "a stranger like any other");
     assert_eq!(world.devices(user(42)), 0);
 }
 
@@ -68,8 +66,7 @@ fn a_token_plants_no_hash_and_logs_in_its_user_only() {
 fn a_revoked_token_is_refused_and_cuts_every_device_without_a_close_frame() {
     let world = world(config());
     let token = token(42);
-    let mut devices: Vec<Browser> =
-        (0..20).map(|number| world.try_login(42, &token, ["4.08", "5.0"][number % 2]).0).collect();
+    let mut devices: Vec<Browser> = (0..20).map(|_| world.login(42, &token)).collect();
     let mut other = Browser::subscriber(world.address, &["room"]);
     until("all are there", || world.devices(user(42)) == 20);
     assert!(world.runtime.block_on(world.node.revoke(TenantId(0), &token)).unwrap());

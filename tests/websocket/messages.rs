@@ -109,10 +109,17 @@ fn who_leaves_is_no_longer_counted_however_it_leaves() {
 #[test]
 fn an_independent_client_is_content() {
     let world = world(config());
-    let url = format!("ws://{}/ws/sesion=&myid=0&devid=0&v=5.0&uuid=u&api=js", world.address);
+    let url = format!("ws://{}/ws/v=5", world.address);
     let (mut socket, _) = tungstenite::connect(url).unwrap();
-    assert!(socket.read().unwrap().into_text().unwrap().contains("serverInfo"));
-    socket.send(tungstenite::Message::text("subscription\nhello")).unwrap();
+    for (said, heard) in [
+        (r#"{"do":"hello"}"#, &["welcome"][..]),
+        (r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"hello"}]}"#, &["subscribed", "answer"]),
+    ] {
+        socket.send(tungstenite::Message::text(said)).unwrap();
+        for is in heard {
+            assert!(socket.read().unwrap().into_text().unwrap().contains(&format!("\"is\":\"{is}\"")));
+        }
+    }
     socket.send(tungstenite::Message::Ping(Bytes::from_static(b"x"))).unwrap();
     assert_eq!(socket.read().unwrap(), tungstenite::Message::Pong(Bytes::from_static(b"x")));
     world.publish("hello", "😀");

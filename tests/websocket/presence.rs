@@ -80,7 +80,7 @@ fn a_login_that_fails_is_no_presence() {
     let world = world(config());
     let mut watcher = watched(&world);
     for key in ["wrong", "", "undefined"] {
-        let (_browser, info) = world.try_login(42, key, "4.08");
+        let (_browser, info) = world.try_login(42, key);
         assert_eq!(info["authorized"], false);
     }
     expect_no_more(&mut watcher);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cometql::clock::UnixMillis;
+use cometql::hub::OutboxEvent;
 use cometql::node::{Answer, Ask, Listening, News, Page, Publish};
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position};
 use cometql::status::Status;
@@ -278,7 +279,8 @@ fn receipts_are_written_down_one_at_a_time_and_never_backwards() {
 fn nothing_is_sent_behind_a_close_frame() {
     let mut stage = stage();
     let slot = stage.connect("5.0");
-    stage.text(slot, "subscription\nroom");
+    stage.text(slot, r#"{"do":"hello","user":42,"key":"key"}"#);
+    stage.text(slot, r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"room"}]}"#);
     stage.sent(slot);
     stage.bytes(slot, &masked(0x88, &1001u16.to_be_bytes()));
     for index in 0..3 {
@@ -308,8 +310,72 @@ fn a_long_download_is_a_sign_of_life_and_silence_is_not() {
         let now = UnixMillis(NOW.0 + second * 1_000);
         // Pongs are not read meanwhile; each second a page is taken.
         stage.shard.outboxes.tell_when_empty(reading);
-        stage.step(|shard, ask| shard.outbox_event(reading, cometql::hub::OutboxEvent::Emptied, now, ask));
+        stage.step(|shard, ask| shard.outbox_event(reading, OutboxEvent::Emptied, now, ask));
         stage.step(|shard, ask| shard.tick(now, ask));
     }
     assert_eq!(stage.shard.take_freed(), [silent]);
+}
+
+impl Stage {
+    /// A client of generation 5 that is logged in as user 42 and hears `room`.
+    fn connect_five(&mut self) -> u32 {
+        let slot = self.connect("5");
+        self.text(slot, r#"{"do":"hello","user":42,"key":"key"}"#);
+        self.text(slot, r#"{"do":"subscribe","id":1,"pipes":[{"pipe":"room"}]}"#);
+        self.sent(slot);
+        slot
+    }
+
+    /// More waits for it than may, behind a frame that is being sent.
+    fn make_too_slow(&mut self, slot: u32, frame: &Bytes) {
+        (0..2).for_each(|_| self.shard.outboxes.push(slot, frame.clone()));
+        assert_eq!(self.shard.outboxes.event(slot), Some(OutboxEvent::TooSlow));
+        self.step(|shard, ask| shard.outbox_event(slot, OutboxEvent::TooSlow, NOW, ask));
+    }
+
+    /// Which slots are freed when so much time has passed.
+    fn freed_after(&mut self, millis: u64) -> Vec<u32> {
+        self.step(|shard, ask| shard.tick(UnixMillis(NOW.0 + millis), ask));
+        self.shard.take_freed()
+    }
+}
+
+#[test]
+fn who_was_too_slow_leaves_at_once_and_has_a_minute_to_read_why() {
+    let mut stage = stage();
+    let frame = Bytes::from(vec![b'x'; config().outbox_bytes_max + 1]);
+    let (slow, slower) = (stage.connect_five(), stage.connect_five());
+    let four = stage.connect("4.08");
+    stage.asked();
+    stage.make_too_slow(slow, &frame);
+    let left = stage.asked();
+    assert!(left == ["+ -room,msg"] || left == ["+ -msg,room"], "{left:?}");
+    assert_eq!((stage.shard.hub.subscribers(&pipe("room")), stage.status.browsers_connected()), (vec![slower], 2));
+    stage.make_too_slow(slower, &frame);
+    stage.make_too_slow(four, &frame);
+    assert_eq!(stage.shard.take_freed(), [four], "the original's library would not understand why");
+    assert_eq!(stage.status.browsers_too_slow(), 3);
+    // Nothing more is put behind, nothing is read, and nobody pings it.
+    stage.news(vec![news(&pipe("room"), 1)]);
+    assert!(!stage.shard.may_read(slow));
+    assert_eq!(stage.freed_after(59_999), [0; 0]);
+    let close = [&[0x88, 21], &4100_u16.to_be_bytes()[..], b"too slow, come back"].concat();
+    assert_eq!(stage.sent(slow), [&frame[..], &close].concat());
+    assert_eq!((stage.shard.take_over(), stage.shard.take_freed()), (vec![slow], vec![]));
+    let mut freed = stage.freed_after(60_000);
+    freed.sort_unstable();
+    assert_eq!(freed, [slow, slower], "who has read it and does not close has no longer either");
+    assert!(stage.shard.is_empty());
+}
+
+#[test]
+fn of_many_who_were_too_slow_the_longest_waiting_is_let_go() {
+    let mut stage = stage();
+    let frame = Bytes::from(vec![b'x'; config().outbox_bytes_max + 1]);
+    let slots: Vec<u32> = (0..1_026).map(|_| stage.connect_five()).collect();
+    slots.iter().for_each(|slot| stage.make_too_slow(*slot, &frame));
+    assert_eq!(stage.shard.take_freed(), slots[..2]);
+    assert_eq!(stage.freed_after(59_999), [0; 0]);
+    assert_eq!(stage.freed_after(60_000).len(), 1_024);
+    assert!(stage.shard.is_empty());
 }

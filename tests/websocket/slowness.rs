@@ -77,8 +77,7 @@ fn who_asks_much_at_once_gets_every_answer() {
 fn who_is_too_slow_is_told_why_if_it_can_understand() {
     let world = world(ws::Config { outbox_bytes_max: 64 * 1024, ..config() });
     let mut old = Browser::subscriber(world.address, &["room"]);
-    let (mut new, _) = world.try_login(0, "", "5.0");
-    new.subscribe(&["room"]);
+    let mut new = Browser::follower(world.address, &["room"]);
     let text = "x".repeat(50_000);
     for sent in 0.. {
         assert!(sent < 2_000, "100 MB wait for a stalled reader");
@@ -93,7 +92,7 @@ fn who_is_too_slow_is_told_why_if_it_can_understand() {
         assert!(last.is_none_or(|first_byte| first_byte == 0x81), "nothing comes behind a close");
         last = Some(frame.first_byte);
         if frame.first_byte == 0x88 {
-            assert_eq!(frame.payload, [&1013u16.to_be_bytes()[..], b"too slow, come back"].concat());
+            assert_eq!(frame.payload, [&4100u16.to_be_bytes()[..], b"too slow, come back"].concat());
         }
     }
     assert_eq!(last, Some(0x88));

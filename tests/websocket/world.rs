@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cometql::node::{self, Node, Record, Seen};
 use cometql::pipe::{Message, MessageId, Pipe, PipeName, Retention};
 use cometql::status::Status;
-use cometql::store::{Publish, Published, embedded};
+use cometql::store::{Publish, Published, Store, embedded};
 use cometql::user::{TenantId, UserId};
 use cometql::ws::{self, Posts, http::Site};
 use hmac::{KeyInit, Mac};
@@ -58,6 +58,16 @@ pub fn world_with_grace(config: ws::Config, presence_grace_seconds: u64) -> Worl
 }
 
 pub fn world_of(config: ws::Config, of_node: node::Config) -> World {
+    build(config, of_node, |store| store)
+}
+
+/// A world whose store is another one around the one in memory.
+#[allow(dead_code)]
+pub fn world_around(config: ws::Config, around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> World {
+    build(config, node::Config { presence_grace_seconds: 0, ..node::Config::with_password("pw") }, around)
+}
+
+fn build(config: ws::Config, of_node: node::Config, around: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> World {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let clock = Arc::new(StillClock::at(1_700_000_000_000));
     let status = Arc::new(Status::new());
@@ -68,7 +78,7 @@ pub fn world_of(config: ws::Config, of_node: node::Config) -> World {
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = embedded::open(&in_memory, posts.ears(), clock.clone()).unwrap();
-    let node = Node::new(store, clock.clone(), posts.shards(), of_node, Arc::clone(&status));
+    let node = Node::new(around(store), clock.clone(), posts.shards(), of_node, Arc::clone(&status));
     let listener = runtime.block_on(TcpListener::bind(config.listen)).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = watch::channel(false);
@@ -140,8 +150,8 @@ impl World {
     }
 
     /// A connection with these credentials, and what it was told of them.
-    pub fn try_login(&self, user: u32, key: &str, version: &str) -> (Browser, serde_json::Value) {
-        let target = format!("/ws/sesion={key}&myid={user}&devid=0&v={version}&uuid=u{user}&api=js");
+    pub fn try_login(&self, user: u32, key: &str) -> (Browser, serde_json::Value) {
+        let target = format!("/ws/sesion={key}&myid={user}&devid=0&v=4.08&uuid=u{user}&api=js");
         let (mut browser, _) = Browser::upgrade(self.address, &target);
         let info = browser.frame().json();
         assert_eq!((&info["event"], &info["pipe"]), (&"serverInfo".into(), &"sys".into()));
@@ -150,7 +160,7 @@ impl World {
 
     /// A device of a user, logged in and there.
     pub fn login(&self, user: u32, key: &str) -> Browser {
-        let (browser, info) = self.try_login(user, key, "4.08");
+        let (browser, info) = self.try_login(user, key);
         assert_eq!((&info["authorized"], &info["data"]), (&true.into(), &key.into()));
         browser
     }

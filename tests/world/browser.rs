@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 /// Far longer than anything here takes; past it a read fails.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -21,7 +23,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> Value {
         assert_eq!(self.first_byte, 0x81, "a whole text frame");
         serde_json::from_slice(&self.payload).expect("JSON")
     }
@@ -144,6 +146,79 @@ impl Browser {
     }
 }
 
+/// What a client of generation 5 needs; each test file uses its part of this.
+#[allow(dead_code)]
+impl Browser {
+    /// A client of generation 5 that has not said hello.
+    pub fn five(address: SocketAddr) -> Browser {
+        let (browser, head) = Browser::upgrade(address, "/ws/v=5&devid=0");
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        browser
+    }
+
+    /// A stranger of generation 5 that has been welcomed.
+    pub fn newcomer(address: SocketAddr) -> Browser {
+        let mut browser = Browser::five(address);
+        let welcome = browser.ask(&json!({"do": "hello"}));
+        assert_eq!((&welcome["is"], &welcome["user"]), (&json!("welcome"), &Value::Null));
+        browser
+    }
+
+    /// A stranger of generation 5 that hears these pipes from now on.
+    pub fn follower(address: SocketAddr, pipes: &[&str]) -> Browser {
+        let mut browser = Browser::newcomer(address);
+        for pipe in pipes {
+            let subscribed = browser.follow(&json!({"pipe": pipe}));
+            assert_eq!(subscribed.len(), 1, "{subscribed:?}");
+        }
+        browser
+    }
+
+    pub fn say(&mut self, command: &Value) {
+        self.send_text(&command.to_string());
+    }
+
+    /// The next frame, which is JSON.
+    pub fn hear(&mut self) -> Value {
+        self.frame().json()
+    }
+
+    /// Says it and hears one frame.
+    pub fn ask(&mut self, command: &Value) -> Value {
+        self.say(command);
+        self.hear()
+    }
+
+    /// Subscribes to one pipe; answers what comes ahead of the answer.
+    pub fn follow(&mut self, wanted: &Value) -> Vec<Value> {
+        self.say(&json!({"do": "subscribe", "id": 1, "pipes": [wanted]}));
+        self.hear_up_to_answer(1)
+    }
+
+    /// What comes ahead of the answer that carries this number.
+    pub fn hear_up_to_answer(&mut self, id: u64) -> Vec<Value> {
+        let mut heard = Vec::new();
+        loop {
+            let next = self.hear();
+            if next["is"] == "answer" && next["id"] == id {
+                return heard;
+            }
+            heard.push(next);
+        }
+    }
+
+    /// The code and the reason of the close frame with which the server ends.
+    pub fn closed(&mut self) -> (u16, String) {
+        loop {
+            let frame = self.frame();
+            if let (0x88, Some((code, reason))) = (frame.first_byte, frame.payload.split_first_chunk()) {
+                assert_eq!(self.frame_or_end(), None, "nothing comes behind a close");
+                return (u16::from_be_bytes(*code), String::from_utf8_lossy(reason).into_owned());
+            }
+        }
+    }
+}
+
 pub fn request(target: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: node.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -172,7 +247,7 @@ pub fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn parse(bytes: &[u8]) -> Option<(usize, Frame)> {
+pub fn parse(bytes: &[u8]) -> Option<(usize, Frame)> {
     let (first_byte, second, rest) = (*bytes.first()?, *bytes.get(1)?, bytes.get(2..)?);
     assert_eq!(second & 0x80, 0, "a server does not mask");
     let (header, length) = match second {

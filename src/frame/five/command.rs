@@ -65,7 +65,20 @@ pub struct Wanted {
 #[derive(Debug)]
 pub struct Misunderstood {
     pub id: Option<u64>,
+    pub mistake: Mistake,
+}
+
+/// What is wrong with a frame: the code of the protocol's errors, and words.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Mistake {
+    pub code: u16,
     pub text: String,
+}
+
+impl<T: Into<String>> From<T> for Mistake {
+    fn from(text: T) -> Mistake {
+        Mistake { code: 400, text: text.into() }
+    }
 }
 
 /// All keys a frame may have; which of them must be there, the command says.
@@ -110,9 +123,9 @@ impl<'t> Spoken<'t> {
     /// Reads one frame. `pipes_max` is how many pipes one command may name.
     pub fn parse(text: &'t str, pipes_max: usize) -> Result<Spoken<'t>, Misunderstood> {
         let frame: Frame<'t> = serde_json::from_str(text)
-            .map_err(|error| Misunderstood { id: None, text: format!("This is no command: {error}") })?;
+            .map_err(|error| Misunderstood { id: None, mistake: format!("This is no command: {error}").into() })?;
         let id = frame.id;
-        let misunderstood = |text: String| Misunderstood { id, text };
+        let misunderstood = |mistake: Mistake| Misunderstood { id, mistake };
         let command = frame.command(pipes_max).map_err(misunderstood)?;
         if id.is_none() && !matches!(command, Command::Hello { .. } | Command::Taken(_)) {
             return Err(misunderstood("A command has an id, which its answer will carry".into()));
@@ -122,16 +135,16 @@ impl<'t> Spoken<'t> {
 }
 
 impl<'t> Frame<'t> {
-    fn command(self, pipes_max: usize) -> Result<Command<'t>, String> {
+    fn command(self, pipes_max: usize) -> Result<Command<'t>, Mistake> {
         Ok(match &*self.what {
-            "hello" => return self.hello(),
+            "hello" => self.hello()?,
             "subscribe" => Command::Subscribe(wanted(&list(self.pipes, pipes_max)?)),
             "unsubscribe" => {
                 let names: Vec<Cow<'_, str>> = list(self.pipes, pipes_max)?;
                 // What is no name is not subscribed to either.
                 Command::Unsubscribe(names.iter().filter_map(|name| PipeName::for_subscription(name).ok()).collect())
             }
-            "publish" => return self.publish(),
+            "publish" => self.publish()?,
             "history" => Command::History { name: self.name()?, last: self.last.unwrap_or(usize::MAX) },
             "count" => Command::Count(self.name()?),
             "users" => Command::Users(self.name()?),
@@ -183,12 +196,13 @@ impl<'t> Frame<'t> {
     }
 }
 
-fn list<'t, T: Deserialize<'t>>(pipes: Option<&'t RawValue>, pipes_max: usize) -> Result<Vec<T>, String> {
+fn list<'t, T: Deserialize<'t>>(pipes: Option<&'t RawValue>, pipes_max: usize) -> Result<Vec<T>, Mistake> {
     let pipes = pipes.ok_or("The command wants pipes, a list")?;
     let pipes: Vec<T> = serde_json::from_str(pipes.get()).map_err(|error| format!("The list of pipes: {error}"))?;
     match pipes.len() {
         count if count > pipes_max => {
-            Err(format!("{count} pipes: a connection has at most subscriptions_max = {pipes_max}"))
+            let text = format!("{count} pipes: a connection has at most subscriptions_max = {pipes_max}");
+            Err(Mistake { code: 429, text })
         }
         _ => Ok(pipes),
     }
@@ -292,7 +306,8 @@ mod tests {
         for (text, id) in cases {
             let error = parse(text).expect_err(text);
             assert_eq!(error.id, id, "{text}");
-            assert!(!error.text.is_empty());
+            assert!(!error.mistake.text.is_empty());
+            assert_eq!(error.mistake.code, if text.contains("dd") { 429 } else { 400 }, "{text}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::clock::UnixMillis;
+use crate::fault::{Fault, is_planted};
 use crate::pipe::{MessageId, Pipe};
 use crate::store::{Published, REPEAT_MILLIS};
 
@@ -35,7 +36,8 @@ impl Repeats {
     /// What the message was answered when it was published first, if that is remembered.
     pub fn first(&self, pipe: &Pipe, id: MessageId, now: UnixMillis) -> Option<Published> {
         let (published, at) = self.firsts.get(&(pipe.clone(), id))?;
-        is_known(*at, now).then_some(Published { is_repeat: true, ..*published })
+        (is_known(*at, now) && !is_planted(Fault::RepeatPublished))
+            .then_some(Published { is_repeat: true, ..*published })
     }
 
     /// Remembers a first publish, and forgets what is too old or too much.

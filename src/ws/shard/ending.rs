@@ -2,6 +2,7 @@
 
 use super::{Asking, CLOSING_MILLIS_MAX, Shard, State, TOO_SLOW_MAX, TOO_SLOW_MILLIS_MAX, Whose};
 use crate::clock::UnixMillis;
+use crate::fault::{Fault, is_planted};
 use crate::frame;
 use crate::node::Ask;
 use crate::pipe::ConnectionId;
@@ -126,7 +127,7 @@ impl Shard {
 
     fn depart(&mut self, id: ConnectionId, departure: Option<Ask>, is_asking: bool, ask: Asking<'_>) {
         match departure {
-            Some(departure) if is_asking => {
+            Some(departure) if is_asking && !is_planted(Fault::DepartureOvertakes) => {
                 self.departures.insert(id, departure);
             }
             Some(departure) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Asking, Shard, Whose};
+use crate::fault::{Fault, is_planted};
 use crate::frame;
 use crate::hub::{Missing, Run};
 use crate::node::{Answer, Ask, News, Recovered};
@@ -89,7 +90,9 @@ impl Shard {
             }
             Answer::Recovered(Ok(Recovered::Lost(position))) => {
                 let gap = frame::five::gap(missing.pipe.shown_name(), position);
-                self.hub.gap(&missing.pipe, position, &gap, &mut self.outboxes);
+                if !is_planted(Fault::GapUnsaid) {
+                    self.hub.gap(&missing.pipe, position, &gap, &mut self.outboxes);
+                }
                 self.hub.has_read(&missing.pipe, position, false);
             }
             Answer::Recovered(Err(error)) => {

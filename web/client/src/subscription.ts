@@ -58,7 +58,7 @@ export function call<Arguments extends readonly unknown[]>(callback: ((...given:
   }
 }
 
-/** What a client needs of a subscription, whatever its messages are. */
+/** What a client needs of a subscription, whatever its messages are. Programs do not see it, nor their types. */
 export interface Reader {
   readonly pipe: string
   deliver(message: Message): void
@@ -74,7 +74,7 @@ interface Waiter<Data> {
   reject(error: CometError): void
 }
 
-export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>>, Reader {
+export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>> {
   /** Settles with the node's answer to the subscription. */
   readonly ready: Promise<Ready>
   #settle!: { resolve(ready: Ready): void, reject(error: CometError): void }
@@ -113,17 +113,17 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
   /** @internal */
   deliver(message: Message): void {
     if (this.#isClosed) return
-    if (this.#held) return void this.#held.push(message)
     const { event, onMessage, waitingMax = 10_000 } = this.options
+    if (this.#held) {
+      if (this.#held.push(message) > waitingMax) this.#tooSlow(waitingMax)
+      return
+    }
     if (event !== undefined && event !== message.event) return
     const typed = message as Message<Data>
     if (onMessage) return call(onMessage, typed)
     const waiter = this.#waiters.shift()
     if (waiter) return waiter.resolve({ done: false, value: typed })
-    this.#waiting.push(typed)
-    if (this.#waiting.length > waitingMax) {
-      this.#end(new CometError('too_slow', `more than ${waitingMax} messages of ${this.pipe} wait`))
-    }
+    if (this.#waiting.push(typed) > waitingMax) this.#tooSlow(waitingMax)
   }
 
   /** @internal Until `release` messages are held back, because older ones come first. */
@@ -162,6 +162,10 @@ export class Subscription<Data = unknown> implements AsyncIterable<Message<Data>
     if (this.#error) return Promise.reject(this.#error)
     if (this.#isClosed) return Promise.resolve({ done: true, value: undefined })
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+  }
+
+  #tooSlow(waitingMax: number): void {
+    this.#end(new CometError('too_slow', `more than ${waitingMax} messages of ${this.pipe} wait`))
   }
 
   #end(error?: CometError): void {

@@ -33,6 +33,8 @@ export class Tabs implements Transport {
   #channel: Channel | undefined
   /** Ends everything that belongs to one `start`. */
   #life: AbortController | undefined
+  /** Ends what belongs to the time as master. */
+  #term: AbortController | undefined
   #connection: Connection | undefined
   #switchboard: Switchboard | undefined
   #board: string | undefined
@@ -125,6 +127,7 @@ export class Tabs implements Transport {
 
   #lead(term: AbortController): void {
     if (this.isMaster) return term.abort()
+    this.#term = term
     this.#leaveBoard()
     this.isMaster = true
     this.#keysTried.add(this.credentials.key)
@@ -160,6 +163,7 @@ export class Tabs implements Transport {
   #resign(): void {
     const connection = this.#connection
     if (!connection) return
+    this.#term?.abort()
     connection.stop()
     this.#connection = this.#switchboard = undefined
     this.isMaster = false
@@ -240,9 +244,9 @@ export class Tabs implements Transport {
 
   /** A tab that dies says nothing; its lock does. */
   #awaitEnd(tab: string): void {
-    if (this.#guests.has(tab) || !this.#life) return
+    if (this.#guests.has(tab) || !this.#term) return
     this.#guests.add(tab)
-    const { signal } = this.#life
+    const { signal } = this.#term
     const gone = () => {
       this.#guests.delete(tab)
       this.#switchboard?.left(tab)

@@ -100,8 +100,14 @@ function page(): Page {
   }
 }
 
+/** Of `Storage`, what we need. */
+export interface WebStorage {
+  getItem(name: string): string | null
+  setItem(name: string, value: string): void
+}
+
 /** Storage throws where cookies are forbidden, already when it is only named, and when it is full. */
-export function memory(storage: () => Pick<Storage, 'getItem' | 'setItem'> | undefined): Memory {
+export function memory(storage: () => WebStorage | undefined): Memory {
   return {
     read: name => {
       try {

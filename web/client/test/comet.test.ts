@@ -262,6 +262,18 @@ test('a loop that takes nothing is not fed for ever', async () => {
   assert.equal(count, 6)
 })
 
+test('nor is what waits for the past', async () => {
+  const { comet, node, clock } = await live()
+  comet.subscribe('chat')
+  await clock.pass(50)
+  const late = comet.subscribe('chat', { last: 5, waitingMax: 5, onMessage: () => assert.fail() })
+  node.busyFor = 100
+  await clock.pass(50)
+  for (let data = 0; data < 10; data += 1) node.insert('chat', data)
+  await clock.pass(50)
+  await assert.rejects(async () => { for await (const _ of late) assert.fail() }, code('too_slow'))
+})
+
 test('a pipe that is refused: the loop ends with the error, callbacks wait for a login', async () => {
   const { comet, node, clock } = await live()
   const errors: string[] = []

@@ -1,7 +1,7 @@
 // What is committed in dist/: it is what src/ makes, it is small, and it loads everywhere.
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -38,11 +38,17 @@ test('each file is at most 12 KiB, gzipped', () => {
 
 test('there is no dependency at run time, and what is published is there', () => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
-    dependencies?: object, main: string, module: string, types: string, license: string, files: string[], exports: { '.': Record<string, string> }
+    dependencies?: object, main: string, module: string, types: string, license: string, files: string[], exports: { '.': Record<string, Record<string, string>> }
   }
   assert.equal(manifest.dependencies, undefined)
   assert.equal(manifest.license, 'MIT OR Apache-2.0')
-  for (const path of [manifest.main, manifest.module, manifest.types, ...Object.values(manifest.exports['.'])]) readFileSync(path)
+  for (const path of [manifest.main, manifest.module, manifest.types, ...Object.values(manifest.exports['.']).flatMap(paths => Object.values(paths))]) readFileSync(path)
+})
+
+test('programs in TypeScript find the types, by import and by require', () => {
+  const options = ['--noEmit', '--strict', '--module', 'node16', '--target', 'es2022', '--lib', 'es2022,dom']
+  const { status, stdout } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', ...options, 'test/consumers/import.mts', 'test/consumers/require.cts'])
+  assert.equal(status, 0, String(stdout))
 })
 
 test('a script tag defines what programs written for the original use', () => {

@@ -43,7 +43,7 @@ export interface SubscribeOptions<Data = unknown> {
 }
 /** Calls what belongs to the program: what it throws is reported and disturbs nobody else. */
 export declare function call<Arguments extends readonly unknown[]>(callback: ((...given: Arguments) => void) | undefined, ...given: Arguments): void;
-/** What a client needs of a subscription, whatever its messages are. */
+/** What a client needs of a subscription, whatever its messages are. Programs do not see it, nor their types. */
 export interface Reader {
     readonly pipe: string;
     deliver(message: Message): void;
@@ -53,7 +53,7 @@ export interface Reader {
     hold(): void;
     release(past: readonly Message[]): void;
 }
-export declare class Subscription<Data = unknown> implements AsyncIterable<Message<Data>>, Reader {
+export declare class Subscription<Data = unknown> implements AsyncIterable<Message<Data>> {
     #private;
     readonly pipe: string;
     private readonly options;

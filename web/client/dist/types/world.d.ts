@@ -55,5 +55,10 @@ export interface Memory {
 }
 /** The world as it is, in a browser or in Node. */
 export declare function surroundings(): World;
+/** Of `Storage`, what we need. */
+export interface WebStorage {
+    getItem(name: string): string | null;
+    setItem(name: string, value: string): void;
+}
 /** Storage throws where cookies are forbidden, already when it is only named, and when it is full. */
-export declare function memory(storage: () => Pick<Storage, 'getItem' | 'setItem'> | undefined): Memory;
+export declare function memory(storage: () => WebStorage | undefined): Memory;

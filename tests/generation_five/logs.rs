@@ -1,0 +1,111 @@
+//! Users' own logs: what has not been taken, and what this device has missed.
+
+use serde_json::{Value, json};
+
+use super::browser::{Browser, masked};
+use super::world::{World, config, user, world};
+use super::{at, login, moved, texts, with_user};
+
+/// So many private messages for user 42, by number.
+fn tell(world: &World, numbers: std::ops::Range<u32>) -> cometql::pipe::Position {
+    numbers.map(|number| world.tell(user(42), &format!("\"{number}\"")).position).last().unwrap()
+}
+
+/// The texts behind the `subscribed` of a log, which says where they begin.
+fn missed(told: &[Value], recovered: Option<bool>) -> (Value, Vec<&str>) {
+    let [subscribed, messages @ ..] = told else { panic!("{told:?}") };
+    assert_eq!((&subscribed["is"], &subscribed["pipe"]), (&json!("subscribed"), &json!("msg")), "{told:?}");
+    assert_eq!(subscribed.get("recovered").and_then(Value::as_bool), recovered, "{subscribed}");
+    assert!(subscribed.get("id").is_none());
+    for (message, behind) in messages.iter().zip(1..) {
+        assert_eq!((&message["is"], &message["pipe"]), (&json!("message"), &json!("msg")));
+        let index = subscribed["position"][1].as_u64().unwrap() + behind;
+        assert_eq!(message["position"], json!([subscribed["position"][0], index]));
+    }
+    (subscribed["position"].clone(), texts(messages))
+}
+
+#[test]
+fn what_was_taken_does_not_come_to_a_new_device_and_what_was_not_does() {
+    let world = with_user(world(config()));
+    let last = tell(&world, 0..5);
+    let (mut device, told) = login(&world, 42, "h4sh", None);
+    assert_eq!(missed(&told, None).1, ["0", "1", "2", "3", "4"]);
+    device.say(&json!({"do": "taken", "position": at(moved(last, -2))}));
+    // Said again, less, of another epoch, or more than there is: none of it changes anything.
+    for position in [at(moved(last, -2)), at(moved(last, -4)), json!([1, u64::MAX]), at(moved(last, 9))] {
+        device.say(&json!({"do": "taken", "position": position}));
+    }
+    assert_eq!(device.ask(&json!({"do": "ping", "id": 1})), json!({"is": "answer", "id": 1}), "taken has no answer");
+    let (_, told) = login(&world, 42, "h4sh", None);
+    assert_eq!(missed(&told, None), (at(moved(last, -2)), vec!["3", "4"]));
+    device.say(&json!({"do": "taken", "position": at(last)}));
+    device.ask(&json!({"do": "ping", "id": 1}));
+    let (_, told) = login(&world, 42, "h4sh", None);
+    assert_eq!(missed(&told, None), (at(last), vec![]));
+}
+
+#[test]
+fn a_device_with_a_position_gets_what_it_missed_whatever_others_have_taken() {
+    let world = with_user(world(config()));
+    let last = tell(&world, 0..5);
+    let (mut device, _) = login(&world, 42, "h4sh", None);
+    device.say(&json!({"do": "taken", "position": at(last)}));
+    device.ask(&json!({"do": "ping", "id": 1}));
+    for behind in 0..=5 {
+        let since = moved(last, -behind);
+        let (_other, told) = login(&world, 42, "h4sh", Some(at(since)));
+        let (position, texts) = missed(&told, Some(true));
+        assert_eq!((position, texts.len() as i64), (at(since), behind));
+    }
+    for unknown in [json!([7, 3]), at(moved(last, 1))] {
+        let (_, told) = login(&world, 42, "h4sh", Some(unknown));
+        assert_eq!(missed(&told, Some(false)), (at(last), vec![]), "all has been taken");
+    }
+}
+
+#[test]
+fn both_devices_of_a_user_hear_what_is_said_to_it() {
+    let world = with_user(world(config()));
+    let (mut one, _) = login(&world, 42, "h4sh", None);
+    let (mut other, _) = login(&world, 42, "h4sh", None);
+    for number in 0..10 {
+        let published = world.tell(user(42), &format!("\"{number}\""));
+        assert_eq!(published.receivers, 2);
+        for device in [&mut one, &mut other] {
+            let message = device.hear();
+            assert_eq!((&message["pipe"], &message["position"]), (&json!("msg"), &at(published.position)));
+        }
+    }
+    let mut stranger = Browser::newcomer(world.address);
+    stranger.follow(&json!({"pipe": "msg"}));
+    world.tell(user(42), "1");
+    world.publish("msg", "\"a pipe of that name is another\"");
+    assert_eq!(stranger.hear()["data"], "a pipe of that name is another");
+}
+
+#[test]
+fn a_pong_takes_nothing() {
+    let world = with_user(world(config()));
+    let last = tell(&world, 0..3);
+    let (mut device, _) = login(&world, 42, "h4sh", None);
+    device.send_raw(&masked(0x8A, &last.index.to_be_bytes()));
+    device.ask(&json!({"do": "ping", "id": 1}));
+    let (_, told) = login(&world, 42, "h4sh", None);
+    assert_eq!(missed(&told, None).1, ["0", "1", "2"]);
+}
+
+#[test]
+fn a_long_log_comes_in_pages_without_slowness() {
+    let world = with_user(world(config()));
+    let text = |number| format!("\"{number}{}\"", "x".repeat(10_000));
+    let positions: Vec<_> = (0..300).map(|number| world.tell(user(42), &text(number)).position).collect();
+    for (since, from) in [(None, 0), (Some(at(positions[9])), 10)] {
+        let recovered = since.as_ref().map(|_| true);
+        let (_, told) = login(&world, 42, "h4sh", since);
+        let (_, texts) = missed(&told, recovered);
+        let expected: Vec<String> = (from..300).map(|number| text(number).trim_matches('"').to_owned()).collect();
+        assert_eq!(texts, expected);
+    }
+    assert_eq!(world.status.browsers_too_slow(), 0);
+}
