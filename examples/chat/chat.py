@@ -161,7 +161,8 @@ class Chat(BaseHTTPRequestHandler):
     def sent(self) -> dict:
         """The JSON that a script has sent. A form on another site cannot send JSON."""
         if not hasattr(self, "body"):
-            length = int(self.headers.get("Content-Length") or 0)
+            given = self.headers.get("Content-Length", "")
+            length = int(given) if given.isdecimal() else REQUEST_BYTES_MAX + 1
             if self.headers.get("Content-Type") != "application/json" or length > REQUEST_BYTES_MAX:
                 raise Refusal(415, "Send JSON, and not much of it")
             try:
