@@ -12,7 +12,29 @@ function refuse(int $status, string $reason): never
 /** A field of the form that was sent, of 1 to so many bytes. */
 function field(string $name, int $bytes_max): string
 {
-    $text = $_POST[$name] ?? '';
+    return checked($name, $_POST[$name] ?? '', $bytes_max);
+}
+
+/** A field of the JSON that a script has sent. A form on another site cannot send JSON. */
+function json_field(string $name, int $bytes_max): string
+{
+    static $sent = null;
+    if (($_SERVER['CONTENT_TYPE'] ?? '') !== 'application/json') {
+        refuse(415, 'Send JSON');
+    }
+    $sent ??= json_decode(file_get_contents('php://input'), true) ?? [];
+    $value = $sent[$name] ?? '';
+    return checked($name, is_int($value) ? (string) $value : $value, $bytes_max);
+}
+
+function json_uuid(): string
+{
+    $uuid = json_field('uuid', 36);
+    return preg_match('/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/D', $uuid) ? $uuid : refuse(400, 'uuid must be a UUID');
+}
+
+function checked(string $name, mixed $text, int $bytes_max): string
+{
     $text = is_string($text) ? trim($text) : '';
     if ($text === '' || strlen($text) > $bytes_max) {
         refuse(400, "$name must have 1 to $bytes_max bytes");

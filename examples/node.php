@@ -14,15 +14,19 @@ function address_for_browsers(): string
     return setting('COMETQL_WS_LISTEN', '127.0.0.1:8087');
 }
 
+function password(): string
+{
+    $file = setting('COMETQL_PASSWORD_FILE', __DIR__ . '/../cometql-data/password');
+    return setting('COMETQL_PASSWORD', is_readable($file) ? trim(file_get_contents($file)) : '');
+}
+
 /** Keep it in a variable: PHP closes a connection that nobody holds, prepared statements or not. */
 function connect(): mysqli
 {
     $address = setting('COMETQL_MYSQL_LISTEN', '127.0.0.1:3307');
     [$host, $port] = explode(':', $address);
-    $file = setting('COMETQL_PASSWORD_FILE', __DIR__ . '/../cometql-data/password');
-    $password = setting('COMETQL_PASSWORD', is_readable($file) ? trim(file_get_contents($file)) : '');
     try {
-        return new mysqli($host, 'root', $password, null, (int) $port);
+        return new mysqli($host, 'root', password(), null, (int) $port);
     } catch (mysqli_sql_exception $error) {
         http_response_code(503);
         header('Content-Type: text/plain; charset=utf-8');

@@ -10,13 +10,19 @@ function html(string|int $text): string
     return htmlspecialchars((string) $text, ENT_QUOTES | ENT_SUBSTITUTE, 'UTF-8');
 }
 
-/** Begins the page, with a place for the state of its connection if it has one. Should some text ever get in unescaped, the policy keeps it from running as a script. */
-function page_top(string $title, bool $has_state = true): void
+/** Should some text ever get in unescaped, the policy keeps it from running as a script. */
+function page_headers(): void
 {
     $node = address_for_browsers();
     header('Cache-Control: no-store');
-    header("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; "
-        . "connect-src 'self' ws://$node; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+    header("Content-Security-Policy: default-src 'none'; script-src 'self' $node; style-src 'self' 'unsafe-inline'; "
+        . "img-src data:; connect-src 'self' ws://$node wss://$node; form-action 'self'; base-uri 'none'; frame-ancestors 'none'");
+}
+
+/** Begins the page, with the client, and a place for the state of its connection, if it has one. */
+function page_top(string $title, bool $has_state = true): void
+{
+    page_headers();
     ?>
 <!doctype html>
 <html lang="en">
@@ -28,6 +34,9 @@ function page_top(string $title, bool $has_state = true): void
 <style>
 <?php readfile(__DIR__ . '/style.css') ?>
 </style>
+<?php if ($has_state) { ?>
+<script src="//<?= html(address_for_browsers()) ?>/CometServerApi.js"></script>
+<?php } ?>
 <header>
   <h1><?= html($title) ?></h1>
 <?php if ($has_state) { ?>

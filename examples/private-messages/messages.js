@@ -2,33 +2,23 @@ const { node, user, hash } = document.currentScript.dataset
 const list = document.querySelector('#messages')
 const state = document.querySelector('#state')
 const form = document.querySelector('#write')
+const opened = Date.now()
 
-connect()
+const comet = cometql.connect({ node, user_id: user, user_key: hash })
+// What is sent to this user, also what has waited while no device of his was there.
+comet.subscribe('msg', { onMessage: receive })
+comet.on('state', ({ name }) => show(name === 'refused' ? 'logged out' : name))
+comet.on('welcome', user => { if (user === null) show('logged out') })
 
-function connect() {
-  const letter = byte => 'abcdefghijklmnopqrstuvwxyz012345'[byte % 32]
-  const uuid = Array.from(crypto.getRandomValues(new Uint8Array(32)), letter).join('')
-  const socket = new WebSocket(`ws://${node}/ws/sesion=${hash}&myid=${user}&devid=0&v=4.08&uuid=${uuid}&api=js`)
-  socket.onmessage = frame => receive(JSON.parse(frame.data))
-  socket.onclose = () => {
-    show('connecting')
-    setTimeout(connect, 1000 + 2000 * Math.random())
-  }
-}
-
-// Private messages need no subscription: they come by themselves, from a pipe that is called `msg`.
-function receive(message) {
-  if (message.event === 'serverInfo') show(message.authorized ? 'live' : 'logged out: load the page and log in again')
-  if (message.pipe !== 'msg') return
-  const { from, to, text } = JSON.parse(message.data)
-  const isMine = message.event === 'sent'
+function receive({ event, data: { from, to, text }, time: sent }) {
+  const isMine = event === 'sent'
   const item = document.createElement('li')
   const who = document.createElement('b')
   const time = document.createElement('time')
   item.classList.toggle('mine', isMine)
   who.textContent = isMine ? `to ${to}` : from
-  time.textContent = new Date(message.message_send_time * 1000).toLocaleTimeString([], { timeStyle: 'short' })
-  if (message.fromQueue) time.prepend('while you were away, ')
+  time.textContent = sent.toLocaleTimeString([], { timeStyle: 'short' })
+  if (sent < opened) time.prepend('while you were away, ')
   // `append` takes strings as text: markup in a message stays what it is.
   item.append(time, who, text)
   list.append(item)
@@ -36,7 +26,7 @@ function receive(message) {
 }
 
 function show(word) {
-  state.textContent = word
+  state.textContent = word === 'logged out' ? 'logged out: load the page and log in again' : word
   state.className = word
 }
 

@@ -3,6 +3,9 @@
 use bytes::Bytes;
 
 const PAGE: &str = include_str!("../../web/index.html");
+const STYLE: &str = include_str!("../../web/index.css");
+/// What listens and shows, and what publishes.
+const SCRIPTS: [&str; 2] = [include_str!("../../web/index.js"), include_str!("../../web/programs.js")];
 
 /// What the page says about this node. It never shows the password.
 #[derive(Clone, Debug)]
@@ -17,14 +20,18 @@ pub struct About {
 
 /// The page, as UTF-8 HTML. Made once, at the start.
 pub fn render(about: &About) -> Bytes {
-    let mut page = String::with_capacity(PAGE.len() + 256);
+    let mut page = String::with_capacity(64 << 10);
     let mut rest = PAGE;
     // In one pass, so that a value that looks like a placeholder stays what it is.
     while let Some((before, (name, after))) =
         rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
     {
         page.push_str(before);
-        push_escaped(&mut page, &value_of(name, about));
+        match name {
+            "style" => page.push_str(STYLE),
+            "script" => SCRIPTS.iter().for_each(|script| page.push_str(script)),
+            _ => push_escaped(&mut page, &value_of(name, about)),
+        }
         rest = after;
     }
     page.push_str(rest);
@@ -76,9 +83,10 @@ mod tests {
     #[test]
     fn every_placeholder_is_filled() {
         let page = rendered("the password is in /data/password");
-        assert!(!page.contains("{{") && !page.contains("}}"));
+        let markup = page.replace(SCRIPTS[0], "").replace(SCRIPTS[1], "").replace(STYLE, "");
+        assert!(!markup.contains("{{") && !markup.contains("}}"));
         assert!(page.contains("data-mysql-host=\"192.0.2.1\" data-mysql-port=\"3307\""));
-        assert!(page.contains("the password is in /data/password."));
+        assert!(page.contains("data-password-place=\"the password is in /data/password\""));
         assert!(page.contains("cometql 0.1.0"));
     }
 
@@ -86,19 +94,18 @@ mod tests {
     fn values_cannot_become_markup_or_placeholders() {
         let page = rendered("<script>\"'&{{version}}");
         assert!(!page.contains("<script>\""));
-        assert_eq!(page.matches("&lt;script&gt;&quot;&#39;&amp;{{version}}").count(), 2);
+        assert_eq!(page.matches("&lt;script&gt;&quot;&#39;&amp;{{version}}").count(), 1);
     }
 
     #[test]
-    fn placeholders_stand_in_markup_only_and_the_page_asks_nobody_else() {
-        let (markup, script) = PAGE.split_once("<script>").unwrap();
-        assert!(!script.contains("{{"), "HTML escapes mean nothing in a script");
-        let style = markup.split_once("</style>").unwrap().0;
-        assert!(!style.contains("{{"));
-        for outside in ["src=\"http", "href=\"http", "url(", "@import"] {
-            assert!(!PAGE.contains(outside), "{outside}");
+    fn the_page_asks_nobody_but_its_node() {
+        let page = rendered("somewhere");
+        for outside in ["src=\"http", "href=\"http", "url(", "@import", "innerHTML"] {
+            assert!(!page.contains(outside), "{outside}");
         }
-        assert!(!script.contains("innerHTML"));
-        assert!(PAGE.len() < 25 << 10);
+        assert_eq!(PAGE.matches(" src=\"").count(), 1, "its script");
+        // What would end the element that they stand in.
+        assert!(!SCRIPTS.iter().any(|script| script.contains("</script")) && !STYLE.contains("</style"));
+        assert!(page.len() < 48 << 10);
     }
 }

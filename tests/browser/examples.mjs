@@ -1,72 +1,127 @@
 // The programs of examples/, used as their users would.
 //
-//   node examples.mjs chat|private-messages|who-is-online <url> [screenshot.png]
+//   node examples.mjs chat|chat-restart|private-messages|who-is-online <url> <host:port of the node> [screenshot.png]
 //
 // Exits with 0 when all went well, with 1 and the reason otherwise.
 
-import { chromium } from 'playwright-core'
+import { MARKUP, expect, fail, fits, item, live, markupStayedText, now, restarted, run, visit as visitOf } from './browsers.mjs'
 
-const DEADLINE_SECONDS = 30
-const MARKUP = `<img src=x onerror="window.markupRan = true"> it's "quoted" \\ 🚀`
-const PARTS = { chat, 'private-messages': privateMessages, 'who-is-online': whoIsOnline }
+const PARTS = { chat, 'chat-restart': chatRestart, 'private-messages': privateMessages, 'who-is-online': whoIsOnline }
 
-const [name, url, screenshot] = process.argv.slice(2)
-if (!url || !PARTS[name]) fail(`usage: node examples.mjs ${Object.keys(PARTS).join('|')} <url> [screenshot.png]`)
+const [name, url, node, screenshot] = process.argv.slice(2)
+if (!node || !PARTS[name]) fail(`usage: node examples.mjs ${Object.keys(PARTS).join('|')} <url> <node> [screenshot.png]`)
 
-let step = 'starting the browser'
-setTimeout(() => fail(`not done after ${DEADLINE_SECONDS} s, while ${step}`), DEADLINE_SECONDS * 1000).unref()
-
-const complaints = []
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  headless: true,
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync',
-  ],
-})
-try {
-  await PARTS[name]()
-  expect(complaints.length === 0, complaints.join('; '))
-  console.log(`ok: ${name}`)
-} catch (error) {
-  console.error(`not ok, while ${step}: ${error.message}`)
-  process.exitCode = 1
-} finally {
-  await browser.close()
-}
+await run(name, PARTS[name])
 
 async function chat() {
-  step = 'two open the page'
-  const [ann, bob] = [await visit(), await visit()]
-  await Promise.all([live(ann), live(bob)])
+  now('Ann and Bob come in')
+  const ann = await visit()
+  const bob = await visit(undefined, { viewport: { width: 360, height: 740 }, colorScheme: 'dark' })
+  const key = await comeIn(ann, 'Ann')
+  await comeIn(bob, 'Bob')
+  await item(ann, '#people', 'Bob').waitFor()
+  await item(bob, '#people', 'Ann').waitFor()
 
-  step = 'they talk'
-  await ann.locator('[name=name]').fill('Ann')
-  await bob.locator('[name=name]').fill('Bob')
+  now('they talk')
   await say(ann, 'Hello, is anybody here?')
   await item(bob, '#messages', 'Ann').filter({ hasText: 'Hello, is anybody here?' }).waitFor()
+  await bob.locator('[name=text]').pressSequentially('Yes')
+  await ann.locator('#typing', { hasText: 'Bob is typing' }).waitFor()
   await say(bob, MARKUP)
   for (const page of [ann, bob]) await item(page, '#messages', MARKUP).waitFor()
+  await ann.locator('#typing', { hasText: /^$/ }).waitFor()
   await bob.locator('#messages > li.mine', { hasText: 'Bob' }).waitFor()
 
-  step = 'a third comes later'
+  now('one whispers')
+  await ann.locator('#people button', { hasText: 'Bob' }).click()
+  await say(ann, 'A word to you alone')
+  await item(bob, '#messages', 'A word to you alone').filter({ hasText: 'Ann, to you' }).waitFor()
+  await item(ann, '#messages', 'A word to you alone').filter({ hasText: 'to Bob' }).waitFor()
+
+  now('a third comes later')
   const late = await visit()
+  await comeIn(late, 'Cleo')
   await item(late, '#messages', MARKUP).waitFor()
   const texts = await late.locator('#messages > li').allTextContents()
-  expect(texts.length === 2 && texts[0].includes('Hello'), `the newcomer has both in their order: ${texts}`)
-  expect(!await late.evaluate(() => window.markupRan), 'markup in a message stays text')
+  expect(texts.length === 2 && texts[0].includes('Hello'), `the newcomer has both in their order, and no whisper: ${texts}`)
+  for (const page of [ann, bob, late]) await markupStayedText(page)
 
-  step = 'the server is asked for what it must refuse'
-  const nameless = await late.request.post(new URL('send.php', url).href, { form: { text: 'x' } })
-  expect(nameless.status() === 400, `a message without a name is refused, not ${nameless.status()}`)
-  const noText = await late.request.post(new URL('send.php', url).href, { form: { name: 'x', 'text[]': 'x' } })
-  expect(noText.status() === 400, `a list in place of a text is refused, not ${noText.status()}`)
-  await picture(bob)
+  now('the third goes to another room')
+  await late.getByRole('button', { name: 'kitchen' }).click()
+  await item(ann, '#people', 'Cleo').waitFor({ state: 'detached' })
+  await item(late, '#people', 'Cleo (you)').waitFor()
+  expect(await late.locator('#messages > li').count() === 0, 'the kitchen is quiet')
+
+  now('the same message is sent twice')
+  const message = { room: 'kitchen', text: 'once', uuid: '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90' }
+  for (const attempt of [1, 2]) expect((await send(ann, 'say', message)).status() === 204, `attempt ${attempt} is accepted`)
+  await send(ann, 'say', { ...message, text: 'last', uuid: '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a91' })
+  await item(late, '#messages', 'last').waitFor()
+  expect(await late.locator('#messages > li').count() === 2, 'what was said twice with one UUID is there once')
+
+  now('the server is asked for what it must refuse')
+  const refused = [
+    ['say', { ...message, room: 'cellar' }, 400], ['say', { ...message, text: ['x'] }, 400], ['say', { ...message, uuid: 'x' }, 400],
+    ['say', { ...message, text: 'x'.repeat(2001) }, 400], ['whisper', { ...message, to: 1 }, 400], ['nothing', {}, 404],
+  ]
+  for (const [path, body, status] of refused) {
+    const got = (await send(ann, path, body)).status()
+    expect(got === status, `${path} ${JSON.stringify(body).slice(0, 80)} is refused with ${status}, not ${got}`)
+  }
+  const form = await ann.request.post(new URL('say', url).href, { form: message })
+  expect(form.status() === 415, `a form of another site is refused, not ${form.status()}`)
+  const stranger = await visit()
+  expect((await send(stranger, 'say', message)).status() === 401, 'a stranger is refused')
+  const forged = { Cookie: `chat_key=${key.slice(0, -2)}xx` }
+  expect((await send(stranger, 'say', message, forged)).status() === 401, 'a forged token is refused')
+  await fits(bob)
+  await picture(ann)
+  if (screenshot) await bob.screenshot({ path: screenshot.replace('.png', '-narrow.png') })
+
+  now('Ann loads the page again, and logs out')
+  await ann.reload()
+  await live(ann)
+  await item(ann, '#messages', 'Hello, is anybody here?').waitFor()
+  await ann.getByRole('button', { name: 'Log out' }).click()
+  await ann.getByRole('button', { name: 'Come in' }).waitFor()
+  await item(bob, '#people', 'Ann').waitFor({ state: 'detached' })
+}
+
+async function chatRestart() {
+  const [ann, bob] = [await visit(undefined, { quiet: false }), await visit(undefined, { quiet: false })]
+  await comeIn(ann, 'Ann')
+  await comeIn(bob, 'Bob')
+  await item(ann, '#people', 'Bob').waitFor()
+  await say(ann, 'Before')
+  await item(bob, '#messages', 'Before').waitFor()
+  now('the node is away')
+  await restarted()
+  now('both are back')
+  for (const page of [ann, bob]) await item(page, '#messages', 'missed').filter({ hasText: 'Eve' }).waitFor()
+  await live(ann)
+  await item(ann, '#people', 'Bob').waitFor()
+  await say(bob, 'After')
+  await item(ann, '#messages', 'After').waitFor()
+  const texts = await ann.locator('#messages > li').allTextContents()
+  expect(texts.length === 3, `each message is there once, and no gap: ${texts}`)
+}
+
+/** Answers the token that the page has got. */
+async function comeIn(page, who) {
+  await page.getByLabel('Who are you?').fill(who)
+  const answer = page.waitForResponse(response => response.url().endsWith('/login'))
+  await page.getByRole('button', { name: 'Come in' }).click()
+  const { key } = await (await answer).json()
+  await live(page)
+  return key
+}
+
+function send(page, path, body, headers = {}) {
+  return page.request.post(new URL(path, url).href, { data: body, headers })
 }
 
 async function privateMessages() {
-  step = 'Ada and Ben log in'
+  now('Ada and Ben log in')
   const [ada, ben] = [await visit(), await visit()]
   for (const [page, who] of [[ada, 'Ada'], [ben, 'Ben']]) {
     await page.locator('[name=user]').selectOption(who)
@@ -75,57 +130,57 @@ async function privateMessages() {
     await live(page)
   }
 
-  step = 'Ada writes to Ben'
+  now('Ada writes to Ben')
   await ada.locator('[name=to]').selectOption('Ben')
   await say(ada, MARKUP)
   await item(ben, '#messages', MARKUP).filter({ hasText: 'Ada' }).waitFor()
   await item(ada, '#messages', 'to Ben').waitFor()
 
-  step = 'Ben closes the page, Ada writes again'
+  now('Ben closes the page, Ada writes again')
   const context = ben.context()
   await watchUser(ada, 2)
   await ben.close()
-  await ada.evaluate(() => window.userHasGone)
+  await ada.evaluate(() => window.userHasGone.then(() => true))
   await say(ada, 'Are you there?')
   await item(ada, '#messages', 'Are you there?').waitFor()
-  step = 'Ben opens the page'
+  now('Ben opens the page')
   const back = await visit(context)
   await item(back, '#messages', 'Are you there?').filter({ hasText: 'while you were away' }).waitFor()
   expect(await back.locator('#messages > li').count() === 1, 'what Ben has had does not come again')
-  expect(!await back.evaluate(() => window.markupRan), 'markup in a message stays text')
+  await markupStayedText(back)
   await picture(back)
 
-  step = 'somebody else sends a form'
+  now('somebody else sends a form')
   const forged = { form_token: '0'.repeat(32), to: '2', text: 'x' }
   const answer = await ada.request.post(new URL('send.php', url).href, { form: forged })
   expect(answer.status() === 403, `a form without the token is refused, not ${answer.status()}`)
 
-  step = 'Ada logs out'
+  now('Ada logs out')
   const other = await visit(ada.context())
   await live(other)
   await ada.getByRole('button', { name: 'Log out' }).click()
   await ada.getByRole('button', { name: 'Log in' }).waitFor()
-  step = 'the other page of Ada is told so'
+  now('the other page of Ada is told so')
   await other.locator('#state', { hasText: 'logged out' }).waitFor()
 }
 
 async function whoIsOnline() {
-  step = 'the first comes'
+  now('the first comes')
   const first = await visit()
   const me = await first.locator('#me').textContent()
   await item(first, '#here', `Visitor ${me} (you)`).waitFor()
 
-  step = 'a second comes'
+  now('a second comes')
   const second = await visit()
   const other = await second.locator('#me').textContent()
   await item(first, '#here', other).waitFor()
   await item(second, '#here', me).waitFor()
   expect(await first.locator('#here > li').count() === 2, 'both are listed once')
-  step = 'the tables are asked'
+  now('the tables are asked')
   const listed = await (await second.request.get(url)).text()
   expect(listed.includes(`data-user="${me}"`), 'the page lists who is there before any script runs')
 
-  step = 'a third comes and the second goes'
+  now('a third comes and the second goes')
   const third = await visit()
   await item(first, '#here', await third.locator('#me').textContent()).waitFor()
   await second.close()
@@ -135,7 +190,7 @@ async function whoIsOnline() {
   await item(late, '#seen', other).filter({ has: late.locator('time', { hasText: /\d/ }) }).waitFor()
   await picture(first)
 
-  step = 'the second is back'
+  now('the second is back')
   const back = await visit(second.context())
   expect(await back.locator('#me').textContent() === other, 'it is the same visitor')
   for (const page of [first, late]) {
@@ -144,40 +199,19 @@ async function whoIsOnline() {
   }
 }
 
-// A page of a browser of its own, or of one that was here.
-async function visit(context) {
-  const page = await (context ?? await browser.newContext({ viewport: { width: 760, height: 640 } })).newPage()
-  page.setDefaultTimeout(DEADLINE_SECONDS * 1000)
-  page.on('pageerror', error => complaints.push(`the page threw: ${error.message}`))
-  page.on('console', said => { if (said.type() === 'error') complaints.push(`the console has: ${said.text()}`) })
-  page.on('dialog', dialog => fail(`the page says, while ${step}: ${dialog.message()}`))
-  page.on('request', request => {
-    if (!request.url().startsWith(url) && request.url() !== 'data:,') complaints.push(`the page asked for ${request.url()}`)
-  })
-  await page.goto(url)
-  return page
+function visit(context, options = {}) {
+  return visitOf(url, { hosts: [new URL(url).host, node], context, ...options })
 }
 
 // From now on `userHasGone` of the page waits for the user to be offline.
 async function watchUser(page, user) {
   await page.evaluate(user => new Promise(watched => {
-    const { node } = document.scripts[0].dataset
-    const socket = new WebSocket(`ws://${node}/ws/sesion=&myid=0&devid=0&v=4.08&uuid=${'w'.repeat(32)}&api=js`)
-    socket.onopen = () => socket.send(`subscription\nuser_status_${user}`)
+    const { node } = document.querySelector('[data-node]').dataset
+    const watcher = cometql.connect({ node, tabs: false })
     window.userHasGone = new Promise(gone => {
-      socket.onmessage = frame => {
-        const { pipe, event } = JSON.parse(frame.data)
-        // The answer to this comes when the subscription before it holds.
-        if (event === 'serverInfo') socket.send(`user_status\n${user}`)
-        if (pipe === '_answer_user_status') watched()
-        if (event === 'offline') gone()
-      }
+      watcher.subscribe(`user_status_${user}`, { event: 'offline', onMessage: gone }).ready.then(() => watched())
     })
   }), user)
-}
-
-async function live(page) {
-  await page.locator('#state', { hasText: /^live$/ }).waitFor()
 }
 
 async function say(page, text) {
@@ -185,19 +219,6 @@ async function say(page, text) {
   await page.getByRole('button', { name: 'Send' }).click()
 }
 
-function item(page, list, text) {
-  return page.locator(`${list} > li`, { hasText: text })
-}
-
 async function picture(page) {
   if (screenshot) await page.screenshot({ path: screenshot, fullPage: true })
-}
-
-function expect(holds, what) {
-  if (!holds) throw new Error(`expected: ${what}`)
-}
-
-function fail(reason) {
-  console.error(`not ok: ${reason}`)
-  process.exit(1)
 }

@@ -67,7 +67,12 @@ impl Home {
 
     /// Starts a node here and waits until it says that it listens.
     pub fn start(self) -> Node {
-        let ports = ["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0"];
+        self.start_at("127.0.0.1:0", "127.0.0.1:0")
+    }
+
+    /// The same, where clients of a node that has ended look for it.
+    pub fn start_at(self, sql: &str, browsers: &str) -> Node {
+        let ports = ["--mysql-listen", sql, "--ws-listen", browsers];
         let flags: Vec<&str> = ports.into_iter().chain(self.flags.iter().map(String::as_str)).collect();
         let process = Process::spawn(&self, &flags);
         let mut first_lines = Vec::new();
