@@ -1,13 +1,16 @@
 //! Users' own logs: what has not been taken, and what this device has missed.
 
+use cometql::node::{PageMax, Since};
+use cometql::pipe::{Pipe, Position};
+use cometql::user::TenantId;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, masked};
-use super::world::{World, config, user, world};
+use super::world::{World, config, until, user, world};
 use super::{at, login, moved, texts, with_user};
 
 /// So many private messages for user 42, by number.
-fn tell(world: &World, numbers: std::ops::Range<u32>) -> cometql::pipe::Position {
+fn tell(world: &World, numbers: std::ops::Range<u32>) -> Position {
     numbers.map(|number| world.tell(user(42), &format!("\"{number}\"")).position).last().unwrap()
 }
 
@@ -25,6 +28,16 @@ fn missed(told: &[Value], recovered: Option<bool>) -> (Value, Vec<&str>) {
     (subscribed["position"].clone(), texts(messages))
 }
 
+/// Waits until it is written down that user 42 has taken everything up to here: there is no answer that says so.
+fn until_taken(world: &World, position: Position) {
+    let log = Pipe::Log(TenantId::ROOT, user(42));
+    let max = PageMax { messages: 1, bytes: 1 };
+    until("it is taken", || {
+        let page = world.runtime.block_on(world.node.history(&log, Since::Untaken, max)).unwrap();
+        page.messages.first().is_none_or(|first| first.position.index > position.index)
+    });
+}
+
 #[test]
 fn what_was_taken_does_not_come_to_a_new_device_and_what_was_not_does() {
     let world = with_user(world(config()));
@@ -37,10 +50,11 @@ fn what_was_taken_does_not_come_to_a_new_device_and_what_was_not_does() {
         device.say(&json!({"do": "taken", "position": position}));
     }
     assert_eq!(device.ask(&json!({"do": "ping", "id": 1})), json!({"is": "answer", "id": 1}), "taken has no answer");
+    until_taken(&world, moved(last, -2));
     let (_, told) = login(&world, 42, "h4sh", None);
     assert_eq!(missed(&told, None), (at(moved(last, -2)), vec!["3", "4"]));
     device.say(&json!({"do": "taken", "position": at(last)}));
-    device.ask(&json!({"do": "ping", "id": 1}));
+    until_taken(&world, last);
     let (_, told) = login(&world, 42, "h4sh", None);
     assert_eq!(missed(&told, None), (at(last), vec![]));
 }
@@ -51,7 +65,7 @@ fn a_device_with_a_position_gets_what_it_missed_whatever_others_have_taken() {
     let last = tell(&world, 0..5);
     let (mut device, _) = login(&world, 42, "h4sh", None);
     device.say(&json!({"do": "taken", "position": at(last)}));
-    device.ask(&json!({"do": "ping", "id": 1}));
+    until_taken(&world, last);
     for behind in 0..=5 {
         let since = moved(last, -behind);
         let (_other, told) = login(&world, 42, "h4sh", Some(at(since)));
