@@ -27,7 +27,6 @@ mod browser;
 #[allow(dead_code)]
 mod node;
 #[path = "world/publisher.rs"]
-#[allow(dead_code)]
 mod publisher;
 
 use std::io::Read;

@@ -30,7 +30,6 @@ mod crowd;
 #[allow(dead_code)]
 mod node;
 #[path = "world/publisher.rs"]
-#[allow(dead_code)]
 mod publisher;
 #[path = "world/redis.rs"]
 mod redis;
@@ -97,7 +96,7 @@ struct Return {
 fn measure(shape: &Shape) {
     let redis = if shape.has_redis { Redis::start() } else { None };
     if shape.has_redis && redis.is_none() {
-        return println!("{:<14} there is no redis-server to start, or the node does not know Redis", shape.name);
+        return println!("{:<14} there is no redis-server to start", shape.name);
     }
     let home = tempfile::tempdir().expect("a temporary directory");
     let address = redis.as_ref().map(Redis::address);
