@@ -1,10 +1,6 @@
 //! A MySQL client that costs next to nothing: it logs in, and then says one INSERT after the other.
 
-<<<<<<< HEAD
 // Each bench uses its part of this.
-=======
-// Each benchmark uses its part of this.
->>>>>>> bench
 #![allow(dead_code)]
 
 use std::io::{BufReader, Read, Write};
