@@ -31,8 +31,32 @@ fn a_thousand_messages_a_second_arrive_in_order() {
     in_a_browser("stream");
 }
 
+#[test]
+fn every_method_works_in_node() {
+    in_node("methods");
+}
+
+#[test]
+fn a_node_is_killed_and_what_was_kept_meanwhile_arrives_in_node() {
+    in_node("restart");
+}
+
+#[test]
+fn a_thousand_messages_a_second_arrive_in_order_in_node() {
+    in_node("stream");
+}
+
 fn in_a_browser(part: &str) {
+    run(&["node"], &[part, env!("CARGO_BIN_EXE_cometql")]);
+}
+
+/// Node 20 has a WebSocket when it is asked for one, as the newer ones have unasked.
+fn in_node(part: &str) {
+    run(&["node", "--no-warnings", "--experimental-websocket"], &[part, env!("CARGO_BIN_EXE_cometql"), "in-node"]);
+}
+
+fn run(node: &[&str], arguments: &[&str]) {
     clients::install();
-    let arguments = [part, env!("CARGO_BIN_EXE_cometql")];
-    print!("{}", clients::run(&["node", "tests/browser/javascript.mjs"], &arguments, &clients::project()));
+    let command = [node, &["tests/browser/javascript.mjs"]].concat();
+    print!("{}", clients::run(&command, arguments, &clients::project()));
 }

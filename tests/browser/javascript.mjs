@@ -1,11 +1,12 @@
-// The JavaScript client in a real browser, against a real node.
+// The JavaScript client against a real node: in a real browser, and all but the tabs in Node as well.
 //
-//   node javascript.mjs methods|tabs|restart|stream <the binary cometql>
+//   node javascript.mjs methods|tabs|restart|stream <the binary cometql> [in-node]
 //
 // Exits with 0 when all went well, with 1 and the reason otherwise.
 
 import { chromium } from 'playwright-core'
 
+import { NodeBrowser } from './node_page.mjs'
 import { Node } from './node_process.mjs'
 
 const DEADLINE_SECONDS = 120
@@ -14,7 +15,7 @@ const USER = 7
 const KEY = 'aHashOfAnn'
 
 let node
-const [name, binary] = process.argv.slice(2)
+const [name, binary, place] = process.argv.slice(2)
 if (!binary || !PARTS[name]) fail(`usage: node javascript.mjs ${Object.keys(PARTS).join('|')} <the binary cometql>`)
 
 let step = 'starting'
@@ -22,7 +23,7 @@ setTimeout(() => fail(`not done after ${DEADLINE_SECONDS} s, while ${step}`), DE
 
 const complaints = []
 node = await Node.start(binary)
-const browser = await chromium.launch({
+const browser = place === 'in-node' ? new NodeBrowser() : await chromium.launch({
   executablePath: '/usr/bin/chromium',
   headless: true,
   args: [
@@ -68,7 +69,7 @@ async function classicLogins(ann, ben) {
     cometApi.subscription('#web_chat', tell('report'))
     cometApi.subscription(tell('all'))
     cometApi.subscription('user_status_7.online', tell('online'))
-    cometApi.start({ dev_id: 0, user_id, user_key })
+    cometApi.start({ ...where, dev_id: 0, user_id, user_key })
   }, [USER, KEY])
   await heard(ann, 'authorized', 1)
   await heard(ann, 'list', 1)
@@ -79,7 +80,7 @@ async function classicLogins(ann, ben) {
     cometApi.onAuthFalill(() => told.push({ name: 'nobody' }))
     cometApi.subscription('web_chat.say', tell('say'))
     cometApi.Subscription('track_hall', tell('hall'))
-    cometApi.start()
+    cometApi.start(where)
   })
   await heard(ben, 'nobody', 1)
 }
@@ -128,7 +129,7 @@ async function classicQuestions(ann, ben) {
 async function modernMethods(ann, ben) {
   step = 'the other face'
   const results = await ben.evaluate(async ([user_id, user_key]) => {
-    const comet = window.comet = cometql.connect({ user_id, user_key })
+    const comet = window.comet = cometql.connect({ ...where, user_id, user_key })
     const got = []
     const loop = (async () => {
       for await (const { data, own, history } of comet.subscribe('web_kept', { last: 1 })) {
@@ -240,7 +241,7 @@ async function listen(page, pipes) {
     window.gaps = []
     for (const pipe of pipes) cometApi.subscription(pipe, ({ data }) => numbers[pipe].push(data))
     cometApi.client.on('gap', ({ pipe }) => gaps.push(pipe))
-    cometApi.start()
+    cometApi.start(where)
     window.ready = Promise.all(pipes.map(pipe => cometApi.client.subscribe(pipe, { onMessage() {} }).ready))
   }, pipes)
   await page.evaluate(() => ready)
@@ -260,6 +261,8 @@ async function visit(context) {
   page.on('pageerror', error => complaints.push(`the page threw: ${error.message}`))
   await page.goto(`${node.url}info`)
   await page.addScriptTag({ url: `${node.url}CometServerApi.js` })
+  // A page knows where it is from; in Node there is nothing to go by.
+  await page.evaluate(where => { window.where = where }, place === 'in-node' ? { node: new URL(node.url).host } : {})
   return page
 }
 
