@@ -1,6 +1,6 @@
 //! What clients were told over all rounds, and whether a node has it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -115,6 +115,8 @@ struct History {
     messages: HashMap<String, State>,
     /// Who has each index that was ever told or seen: nobody else may ever have it.
     owners: HashMap<u64, String>,
+    /// What somebody has wanted deleted.
+    deleted: HashSet<String>,
     /// Texts of statements without an answer, since the last look.
     unanswered: Vec<Vec<String>>,
 }
@@ -132,6 +134,15 @@ enum State {
 impl Ledger {
     pub fn acknowledged(&self) -> usize {
         self.acknowledged
+    }
+
+    /// Every message of a place that was acknowledged or has been seen: its index, its text, and whether somebody
+    /// wanted it deleted.
+    pub fn owners(&self, place: Place) -> impl Iterator<Item = (u64, &str, bool)> {
+        let histories = self.places.get(&place).into_iter();
+        histories.flat_map(|history| {
+            history.owners.iter().map(|(index, text)| (*index, text.as_str(), history.deleted.contains(text)))
+        })
     }
 
     pub fn take(&mut self, told: Told) {
@@ -193,6 +204,7 @@ impl History {
             Some(State::Kept(index)) if !is_sure => State::PerhapsDeleted(*index),
             _ => State::Gone,
         };
+        self.deleted.insert(text.clone());
         self.messages.insert(text, state);
     }
 

@@ -1,16 +1,22 @@
 //! The real binary under load, killed at random moments and started again on what it left: whatever was acknowledged
 //! is there, once, in its place, and nothing else is.
 //!
+//! Browsers listen through all of it, and have everything in the end.
+//!
 //! A round has parts that begin with a node and end when it is gone (`load`); each says what it was told, and the
 //! ledger compares that with what the next node has.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[allow(dead_code)]
+#[path = "../world/browser.rs"]
+mod browser;
 mod ledger;
 mod load;
 #[path = "../world/node.rs"]
 mod node;
 #[path = "../crowd/random.rs"]
 mod random;
+mod watchers;
 
 use ledger::{LENGTH, Ledger, PIPES};
 use load::Load;
@@ -19,7 +25,10 @@ use mysql_async::{Conn, OptsBuilder};
 use node::{Home, Node};
 use random::Random;
 use rustix::process::Signal;
+use watchers::Watcher;
 
+/// So many browsers listen.
+const WATCHERS: usize = 4;
 /// A round's node is killed after so many statements were sent or answered, at most.
 const STEPS_MAX: usize = 600;
 
@@ -37,16 +46,25 @@ async fn connect(node: &Node) -> Conn {
 async fn what_was_acknowledged_outlives_every_kill_once_and_in_its_place() {
     let mut random = Random::new("crash");
     let mut ledger = Ledger::default();
+    let mut watchers: Vec<Watcher> = (0..WATCHERS).map(|_| Watcher::default()).collect();
     let mut home = with_settings(Home::new(&["--log", "warn"]).start()).await;
     for round in 1..=rounds() {
         let node = home.start();
         ledger.compare(&mut connect(&node).await).await;
         // What a crash left must outlive the next one, too, also when nothing was written between them.
         let node = if random.below(4) == 0 { node.kill().start() } else { node };
+        let address = node.browsers;
+        let attached: Vec<_> = watchers.into_iter().map(|watcher| watcher.attach(address)).collect();
         home = crashed(node, round, &mut random, &mut ledger).await;
+        watchers = attached.into_iter().map(|watcher| watcher.join().expect("it heard nothing wrong")).collect();
     }
     let node = home.start();
     ledger.compare(&mut connect(&node).await).await;
+    for watcher in &mut watchers {
+        watcher.catch_up(node.browsers);
+        watcher.compare(&ledger);
+    }
+    println!("each browser has {:?} messages", watchers.iter().map(Watcher::messages).collect::<Vec<_>>());
     let (end, home) = node.stop(Signal::TERM);
     assert_eq!((end.status.code(), end.stderr.as_str()), (Some(0), ""));
     ledger.compare(&mut connect(&home.start()).await).await;
