@@ -86,8 +86,8 @@ impl Four {
             _ => named(name),
         };
         let text = plain(json["data"].as_str().unwrap_or_default());
-        let had = self.heard.get(&pipe).and_then(|heard| heard.last);
-        let place = truth.place_of(text, &pipe, had);
+        let second = json["message_send_time"].as_u64().unwrap_or_default();
+        let place = truth.place_of(text, &pipe, second);
         let position = place.ok_or_else(|| format!("nobody said that: {json}"))?;
         if truth.is_from(&pipe, position, self.id) {
             return Err(format!("its own came back: {json}"));

@@ -74,13 +74,12 @@ impl Truth {
         self.pipes.get(pipe)?.newest
     }
 
-    /// Where a text stands in a pipe, behind a position if it does.
-    pub fn place_of(&self, text: &str, of: &Pipe, behind: Option<Position>) -> Option<Position> {
+    /// Where a text stands in a pipe that was sent in this second. It may have been said again, but not before its id
+    /// was forgotten.
+    pub fn place_of(&self, text: &str, of: &Pipe, second: u64) -> Option<Position> {
         let mut places =
             self.texts.get(plain(text))?.iter().filter(|(pipe, _)| pipe == of).map(|(_, position)| *position);
-        let is_behind =
-            |place: &Position| behind.is_none_or(|behind| place.epoch != behind.epoch || place.index > behind.index);
-        places.clone().find(is_behind).or(places.next_back())
+        places.find(|place| self.message(of, *place).is_some_and(|message| message.sent_at / 1_000 == second))
     }
 
     fn message(&self, pipe: &Pipe, position: Position) -> Option<&Message> {

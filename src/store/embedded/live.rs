@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,8 +24,6 @@ use crate::user::{TenantId, UserId};
 
 /// Pipes are spread over so many locks.
 const STRIPES: usize = 64;
-/// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
-const IDLE_MILLIS_MAX: u64 = 600_000;
 /// Most pipes that nobody keeps or hears, over all stripes; past it they are forgotten sooner.
 const IDLE_PIPES_MAX: usize = 100_000;
 
@@ -198,12 +195,17 @@ impl Live {
         self.lock([pipe].into_iter()).pipe(pipe, now).recover(after, max, now)
     }
 
-    /// Lets go of the windows in one stripe that are too old, and of ids. Nobody can see it, because whoever looks at
-    /// a window does the same first: it only returns memory.
+    /// Lets go of the windows in one stripe that are too old, of pipes that are forgotten, and of ids. Nobody can see
+    /// it, because whoever looks at a window or a pipe does the same first: it only returns memory.
     pub fn let_go(&self, stripe: usize, now: UnixMillis) {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
-        if self.window_bytes.load(Ordering::Relaxed) > 0 {
-            self.stripe(stripe % STRIPES).pipes.values_mut().for_each(|live| live.let_go(now));
+        let pipes = &mut self.stripe(stripe % STRIPES).pipes;
+        pipes.retain(|_, live| {
+            live.let_go(now);
+            !live.is_forgotten(now)
+        });
+        if pipes.len() < pipes.capacity() / 4 {
+            pipes.shrink_to_fit();
         }
     }
 
@@ -282,8 +284,15 @@ impl Locked<'_> {
         let place = self.stripes.iter().position(|(of, _)| *of == number).unwrap_or(0);
         debug_assert_eq!(self.stripes[place].0, number, "the stripe of {pipe:?} is not locked");
         let stripe = &mut self.stripes[place].1;
-        if !stripe.pipes.contains_key(pipe) {
-            stripe.sweep(now);
+        let is_forgotten = |live: &mut Box<LivePipe>| {
+            live.let_go(now);
+            live.is_forgotten(now)
+        };
+        match stripe.pipes.get_mut(pipe).map(is_forgotten) {
+            None => stripe.sweep(now),
+            // Whether or not its memory has been returned already, nobody can tell.
+            Some(true) => drop(stripe.pipes.remove(pipe)),
+            Some(false) => {}
         }
         let recall = || Box::new(LivePipe::new(self.live.recall(pipe), now));
         let live = stripe.pipes.entry(pipe.clone()).or_insert_with(recall);
@@ -346,9 +355,10 @@ impl Stripe {
         if self.pipes.len() < self.sweep_at.max(16) {
             return;
         }
-        let quiet_since = UnixMillis(now.0.saturating_sub(IDLE_MILLIS_MAX));
-        self.pipes.values_mut().for_each(|live| live.let_go(now));
-        self.pipes.retain(|_, live| !live.is_idle() || live.used_at > quiet_since);
+        self.pipes.retain(|_, live| {
+            live.let_go(now);
+            !live.is_forgotten(now)
+        });
         // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
         for spares_heard in [true, false] {
             if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {

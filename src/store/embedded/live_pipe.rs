@@ -10,6 +10,9 @@ use crate::pipe::{Delivery, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{EarId, Listening, Page, PageMax, Recovered, WINDOW_MILLIS_MAX};
 
+/// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
+const IDLE_MILLIS_MAX: u64 = 600_000;
+
 pub struct LivePipe {
     pub head: Head,
     /// Whether `pipes_settings` says something about it.
@@ -133,6 +136,11 @@ impl LivePipe {
         if !self.head.retention.keeps() {
             self.head.trim(delivery.position.index);
         }
+    }
+
+    /// Whether nobody keeps or hears it and it has been quiet for so long that it begins anew when it comes again.
+    pub fn is_forgotten(&self, now: UnixMillis) -> bool {
+        self.is_idle() && self.used_at.0.saturating_add(IDLE_MILLIS_MAX) <= now.0
     }
 
     /// Lets go of what the window held for long enough, and of the window when nobody has listened for so long.

@@ -1,6 +1,6 @@
 //! Memory: what stays, what is forgotten, what comes back.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::clock::Clock;
@@ -21,6 +21,25 @@ fn a_million_names_used_once_leave_little_behind() {
     }
     let remembered: usize = (0..STRIPES).map(|number| live.stripe(number).pipes.len()).sum();
     assert!(remembered <= IDLE_PIPES_MAX * 2, "{remembered} pipes are remembered");
+    // And nothing when they have been quiet for ten minutes, except for one that is heard.
+    let heard = pipe("heard");
+    live.listen(&heard, EarId(0), UnixMillis(10_000));
+    (0..STRIPES).for_each(|number| live.let_go(number, UnixMillis(10_000 + 600_000)));
+    let stripes = (0..STRIPES).map(|number| live.stripe(number));
+    let left: Vec<(usize, usize)> = stripes.map(|stripe| (stripe.pipes.len(), stripe.pipes.capacity())).collect();
+    assert_eq!(left.iter().map(|(count, _)| count).sum::<usize>(), 1);
+    assert!(left.iter().all(|(_, capacity)| *capacity < 10), "the tables are small again: {left:?}");
+}
+
+#[test]
+fn a_pipe_is_as_if_it_were_forgotten_before_its_memory_is_returned() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    let quiet = pipe("quiet");
+    let at = |millis| live.head(&quiet, UnixMillis(millis)).position.epoch;
+    let first = at(0);
+    assert_eq!(at(599_999), first);
+    assert_eq!(at(599_999 + 599_999), first, "it was used in between");
+    assert_ne!(at(599_999 + 599_999 + 600_000), first);
 }
 
 #[test]
