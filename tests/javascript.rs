@@ -36,16 +36,6 @@ fn every_method_works_in_node() {
     in_node("methods");
 }
 
-#[test]
-fn a_node_is_killed_and_what_was_kept_meanwhile_arrives_in_node() {
-    in_node("restart");
-}
-
-#[test]
-fn a_thousand_messages_a_second_arrive_in_order_in_node() {
-    in_node("stream");
-}
-
 fn in_a_browser(part: &str) {
     run(&["node"], &[part, env!("CARGO_BIN_EXE_cometql")]);
 }
