@@ -122,9 +122,6 @@ impl std::fmt::Debug for Tenant {
 
 /// What a node wants of its shards. None of it waits; who asks may be gone when the answer is there.
 pub trait Shard: Send + Sync {
-    /// Closes every connection of the user.
-    fn kick(&self, tenant: TenantId, user: UserId);
-
     /// Answers who of this shard subscribes to the pipe: at most `count_max`, in the order of their slots, behind
     /// the slot `after`.
     fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>);

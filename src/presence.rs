@@ -1,5 +1,5 @@
-//! The arithmetic of who is here. Who has gone may be back in a moment (a page that reloads): only when it is not
-//! back after the grace was it really gone.
+//! The arithmetic of who is here, on this node. Who has gone may be back in a moment (a page that reloads): only when
+//! it is not back after the grace was it really gone.
 
 use std::collections::HashMap;
 
@@ -25,9 +25,9 @@ enum State {
 pub struct Ticket(u64);
 
 impl Presence {
-    /// The first connection of a user has come. Answers whether the user was away before.
-    pub fn came(&mut self, who: Who) -> bool {
-        self.users.insert(who, State::Here).is_none()
+    /// A connection of a user has come.
+    pub fn came(&mut self, who: Who) {
+        self.users.insert(who, State::Here);
     }
 
     /// The last connection of a user has gone. The ticket is to be shown when the grace is over.
@@ -38,19 +38,13 @@ impl Presence {
         ticket
     }
 
-    /// The grace of a departure is over, and so many connections of the user are here now. Answers whether the user
-    /// has really gone. Coming and going are told one after the other but may be heard crosswise, so the count
-    /// decides.
-    pub fn is_gone(&mut self, who: Who, ticket: Ticket, connections: u64) -> bool {
-        if self.users.get(&who) != Some(&State::Leaving(ticket)) {
-            return false;
+    /// The grace of a departure is over. Answers whether the user has not come back meanwhile.
+    pub fn is_over(&mut self, who: Who, ticket: Ticket) -> bool {
+        let has_gone = self.users.get(&who) == Some(&State::Leaving(ticket));
+        if has_gone {
+            self.users.remove(&who);
         }
-        if connections > 0 {
-            self.users.insert(who, State::Here);
-            return false;
-        }
-        self.users.remove(&who);
-        true
+        has_gone
     }
 
     /// All who are here or have only just gone; from now on nobody is.
@@ -68,11 +62,12 @@ mod tests {
     #[test]
     fn who_stays_away_has_gone() {
         let mut presence = Presence::default();
-        assert!(presence.came(WHO));
+        presence.came(WHO);
         let ticket = presence.went(WHO);
-        assert!(presence.is_gone(WHO, ticket, 0));
-        assert!(!presence.is_gone(WHO, ticket, 0), "once");
-        assert!(presence.came(WHO), "and comes anew");
+        assert!(presence.is_over(WHO, ticket));
+        assert!(!presence.is_over(WHO, ticket), "once");
+        presence.came(WHO);
+        assert_eq!(presence.take_all(), [WHO]);
     }
 
     #[test]
@@ -80,21 +75,10 @@ mod tests {
         let mut presence = Presence::default();
         presence.came(WHO);
         let first = presence.went(WHO);
-        assert!(!presence.came(WHO));
-        assert!(!presence.is_gone(WHO, first, 1));
-        let second = presence.went(WHO);
-        assert!(!presence.is_gone(WHO, first, 0), "the first departure no longer counts");
-        assert!(presence.is_gone(WHO, second, 0));
-    }
-
-    #[test]
-    fn a_coming_that_is_heard_before_the_going_is_not_lost() {
-        let mut presence = Presence::default();
         presence.came(WHO);
-        // The last connection goes and another comes; the coming is heard first.
-        assert!(!presence.came(WHO));
-        let ticket = presence.went(WHO);
-        assert!(!presence.is_gone(WHO, ticket, 1));
-        assert!(!presence.came(WHO), "it is here");
+        assert!(!presence.is_over(WHO, first));
+        let second = presence.went(WHO);
+        assert!(!presence.is_over(WHO, first), "the first departure no longer counts");
+        assert!(presence.is_over(WHO, second));
     }
 }

@@ -91,6 +91,50 @@ pub trait Store: Send + Sync {
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError>;
 
+    /// Whoever has logged in as the user of this log is to be sent away, on every node: each ear that listens to it hears
+    /// [`News::Dismissed`], one that could not be told at once as soon as it can.
+    async fn dismiss(&self, log: &Pipe) -> Result<(), StoreError>;
+
+    /// Answers whether the user of this log was here, as far as others were told ([`Listening::has_appeared`]), and
+    /// nobody listens to it any more. From now on he is away; of all nodes that ask at once, one is told so.
+    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError>;
+
+    /// What is to be published to `pipe` for a connection of this node should the node die; `None`: nothing any more.
+    async fn set_will(
+        &self,
+        _pipe: &Pipe,
+        _connection: ConnectionId,
+        _will: Option<(Event, Message)>,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Some of what nodes listened to that are gone, and that nobody has seen to yet. The counts are without it already.
+    /// While one node sees to it the others are told of nothing.
+    async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// It was seen to.
+    async fn settle(&self, _left: &LeftBehind) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// The nodes that share what is stored, this one first.
+    async fn peers(&self) -> Result<Vec<Peer>, StoreError> {
+        Ok(vec![Peer::ALONE])
+    }
+
+    /// Hands a letter to another node; answers whether that was there to take it. It may be lost on its way.
+    async fn post(&self, _to: Peer, _letter: Vec<u8>) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Waits for the next letter to this node, as long as it takes. For one reader.
+    async fn letter(&self) -> Vec<u8> {
+        std::future::pending().await
+    }
+
     /// The value of a record.
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError>;
 
@@ -169,6 +213,27 @@ pub struct Listening {
     pub position: Position,
     /// Connections that listen to the pipe now, anywhere, this one among them.
     pub listeners: u64,
+    /// Of a user's log: whether the user was away, as far as others were told ([`Store::disappear`]).
+    pub has_appeared: bool,
+}
+
+/// A node, by the number that it has as long as it is there, and that no other node has meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Peer(pub u16);
+
+impl Peer {
+    /// The only node of its store.
+    pub const ALONE: Peer = Peer(0);
+}
+
+/// What a node that is gone had to do with one pipe.
+#[derive(Clone, Debug)]
+pub struct LeftBehind {
+    pub pipe: Pipe,
+    /// What it wanted to have published, under ids that are the same whoever sees to it.
+    pub wills: Vec<(MessageId, Event, Message)>,
+    /// What the store knows it by.
+    pub key: Box<str>,
 }
 
 /// What a tenant has one value of.
@@ -250,6 +315,8 @@ pub enum News {
     Lost(Pipe),
     /// The same for every pipe the ear listens to.
     LostAll,
+    /// Whoever has logged in as the user of this log goes.
+    Dismissed(Pipe),
 }
 
 impl News {
@@ -257,7 +324,7 @@ impl News {
     pub fn delivery(&self) -> Option<&Arc<Delivery>> {
         match self {
             News::Delivery(delivery) => Some(delivery),
-            News::Lost(_) | News::LostAll => None,
+            News::Lost(_) | News::LostAll | News::Dismissed(_) => None,
         }
     }
 }

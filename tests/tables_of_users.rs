@@ -55,6 +55,9 @@ async fn affected(caller: &mut Caller, statement: &str, parameters: &[Value]) ->
 #[tokio::test]
 async fn who_loses_the_hash_is_sent_away_and_who_gets_another_stays() {
     let world = world().await;
+    for user in [2, 3, 7] {
+        world.is_here(5, user).await;
+    }
     let mut caller = world.caller("5", None).unwrap();
     for hash in ["first", "second"] {
         assert_eq!(affected(&mut caller, "INSERT INTO users_auth VALUES (7, ?)", &[text(hash)]).await, 1);
@@ -65,33 +68,34 @@ async fn who_loses_the_hash_is_sent_away_and_who_gets_another_stays() {
     assert_eq!(affected(&mut caller, "UPDATE users_auth SET hash = 'third'", &[]).await, 1);
     assert_eq!(code(&mut caller, "INSERT INTO users_auth VALUES (8, 'good'), (7, '')", &[]).await, 12);
     assert_eq!(rows(&mut caller, "SELECT id FROM users_auth", &[]).await, [[number(7)]]);
-    assert_eq!(world.shard.sent_away(), []);
+    assert_eq!(world.sent_away(), []);
 
     assert_eq!(affected(&mut caller, "DELETE FROM users_auth WHERE id IN (7, 8)", &[]).await, 1);
-    assert_eq!(world.shard.sent_away(), [(5, 7)]);
+    assert_eq!(world.sent_away(), [(5, 7)]);
     assert!(!logs_in(&world, 5, "third").await);
     assert_eq!(affected(&mut caller, "INSERT INTO users_auth VALUES (2, 'two'), (3, 'three')", &[]).await, 2);
     let mut root = world.caller("root", None).unwrap();
     assert_eq!(affected(&mut root, "INSERT INTO users_auth VALUES (4, 'four')", &[]).await, 1);
     assert_eq!(affected(&mut caller, "TRUNCATE users_auth", &[]).await, 0);
-    assert_eq!(world.shard.sent_away(), [(5, 2), (5, 3)]);
+    assert_eq!(world.sent_away(), [(5, 2), (5, 3)]);
     assert_eq!(rows(&mut root, "SELECT hash FROM users_auth", &[]).await, [[text("four")]]);
 }
 
 #[tokio::test]
 async fn a_revoked_token_logs_in_nobody_and_its_user_is_sent_away() {
     let world = world().await;
+    world.is_here(5, 7).await;
     let mut caller = world.caller("5", None).unwrap();
     let (ours, theirs) = (token("secret5"), token("secret6"));
     let revoke = "INSERT INTO revoked_tokens (token) VALUES (?)";
     assert!(logs_in(&world, 5, &ours).await);
     assert_eq!(affected(&mut caller, "INSERT INTO users_auth VALUES (7, 'hash')", &[]).await, 1);
     assert_eq!(affected(&mut caller, revoke, &[text(&theirs)]).await, 1);
-    assert_eq!(world.shard.sent_away(), [], "it opened nothing here");
+    assert_eq!(world.sent_away(), [], "it opened nothing here");
     assert!(logs_in(&world, 6, &theirs).await, "it is revoked for one tenant");
 
     assert_eq!(affected(&mut caller, revoke, &[text(&ours)]).await, 1);
-    assert_eq!(world.shard.sent_away(), [(5, 7)]);
+    assert_eq!(world.sent_away(), [(5, 7)]);
     assert!(!logs_in(&world, 5, &ours).await);
     assert!(!logs_in(&world, 5, "hash").await, "the hash has gone, too");
     let longest = "t".repeat(4_096);
@@ -157,7 +161,7 @@ async fn a_long_text_about_a_user_is_kept_as_it_is() {
     let too_long = "x".repeat(1_024 * 1_024 + 1);
     assert_eq!(code(&mut caller, set, &[number(7), text(&too_long)]).await, 11);
     assert_eq!(affected(&mut caller, "DELETE FROM users_data WHERE id = 7", &[]).await, 1);
-    assert_eq!(world.shard.sent_away(), [], "nobody logs in by this");
+    assert_eq!(world.sent_away(), [], "nobody logs in by this");
 }
 
 #[tokio::test]

@@ -159,10 +159,8 @@ impl Node {
             self.track(visitor, name, "subscription").await;
         }
         let listening = self.store.listen(pipe, visitor.ear).await?;
-        if let Pipe::Log(tenant, user) = pipe
-            && listening.listeners == 1
-        {
-            self.came(*tenant, *user).await?;
+        if let Pipe::Log(tenant, user) = pipe {
+            self.came(*tenant, *user, listening.has_appeared).await?;
         }
         Ok(listening)
     }
@@ -203,10 +201,10 @@ impl Node {
         self.store.publish(vec![publish]).await.map(drop)
     }
 
-    async fn came(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+    async fn came(&self, tenant: TenantId, user: UserId, has_appeared: bool) -> Result<(), StoreError> {
         let _in_order = self.telling_of(user).lock().await;
-        let was_away = self.presence().came((tenant, user));
-        if was_away {
+        self.presence().came((tenant, user));
+        if has_appeared {
             self.say_status(tenant, user, "online").await?;
         }
         Ok(())
@@ -226,8 +224,7 @@ impl Node {
 
     async fn has_gone(&self, tenant: TenantId, user: UserId, ticket: Ticket) -> Result<(), StoreError> {
         let _in_order = self.telling_of(user).lock().await;
-        let connections = self.store.listeners(&Pipe::Log(tenant, user)).await?;
-        if !self.presence().is_gone((tenant, user), ticket, connections) {
+        if !self.presence().is_over((tenant, user), ticket) || !self.store.disappear(&Pipe::Log(tenant, user)).await? {
             return Ok(());
         }
         // Whoever hears of it may ask at once since when.

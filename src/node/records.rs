@@ -38,7 +38,7 @@ impl Node {
     pub async fn remove_record(&self, tenant: TenantId, record: &Record) -> Result<bool, StoreError> {
         let was_there = self.store.set_record(tenant, record, None).await?;
         if let Record::Key(user) = record {
-            self.kick(tenant, *user);
+            self.store.dismiss(&Pipe::Log(tenant, *user)).await?;
         }
         Ok(was_there)
     }
@@ -53,12 +53,6 @@ impl Node {
             self.remove_record(tenant, &Record::Key(user)).await?;
         }
         Ok(!was_revoked)
-    }
-
-    fn kick(&self, tenant: TenantId, user: UserId) {
-        for shard in &self.shards {
-            shard.kick(tenant, user);
-        }
     }
 
     /// When a user was last seen.

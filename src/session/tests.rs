@@ -80,7 +80,7 @@ fn no_messages() -> Page {
 
 /// So many pipes are listened to, each stands at 5.
 fn listening(count: usize) -> Answer {
-    Answer::Listening(Ok(vec![Listening { position: at(5), listeners: 1 }; count]))
+    Answer::Listening(Ok(vec![Listening { position: at(5), listeners: 1, has_appeared: false }; count]))
 }
 
 /// Messages of the pipe `room` by their indexes.

@@ -218,6 +218,15 @@ impl Store for Embedded {
         Ok(self.live.listened(tenant, after, count_max))
     }
 
+    async fn dismiss(&self, log: &Pipe) -> Result<(), StoreError> {
+        self.live.dismiss(log);
+        Ok(())
+    }
+
+    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+        Ok(self.live.disappear(log))
+    }
+
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
         let now = self.clock.now();
         let retention = self.disk.read(|disk| disk.retention(pipe))?.unwrap_or_else(|| Retention::default_of(pipe));

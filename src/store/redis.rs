@@ -4,6 +4,7 @@
 //! (`subscriber.rs`) through a gate into the ears. How messages and keys look is in `record.rs` and `keys.rs`.
 
 mod answer;
+mod call;
 mod commands;
 mod connection;
 mod gate;
@@ -18,13 +19,13 @@ mod upkeep;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::Cmd;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::answer::{Answer, unexpected};
+use self::call::Call;
 use self::commands::{Again, Commands, Line};
 use self::connection::Connection;
 use self::gate::Gate;
@@ -115,7 +116,7 @@ fn new_epoch() -> u64 {
 }
 
 /// With what a pipe begins that is not there yet: an epoch, and what it keeps when nobody has set anything.
-fn begin(call: &mut Cmd, pipe: &Pipe) {
+fn begin(call: &mut Call, pipe: &Pipe) {
     let Retention { length, ttl_seconds } = Retention::default_of(pipe);
     call.arg(new_epoch()).arg(length).arg(ttl_seconds.unwrap_or(0));
 }
@@ -125,7 +126,7 @@ impl Redis {
         self.clock.now().0
     }
 
-    fn publishing(&self, batch: &[Publish], bases: &[String]) -> Cmd {
+    fn publishing(&self, batch: &[Publish], bases: &[String]) -> Call {
         let mut pipes: Vec<(&str, &Pipe)> = Vec::new();
         let mut numbers = Vec::with_capacity(batch.len());
         let mut known = std::collections::HashMap::new();
@@ -198,7 +199,7 @@ impl Redis {
         self.commands.ask(&call, again).await?.truth()
     }
 
-    fn limits(&self, call: &mut Cmd, max: PageMax, pipe: &Pipe) {
+    fn limits(&self, call: &mut Call, max: PageMax, pipe: &Pipe) {
         // More than JavaScript's numbers is more than there is.
         let most = |number: usize| (number as u64).min(1 << 53);
         call.arg(self.now()).arg(most(max.messages)).arg(most(max.bytes));
@@ -270,6 +271,14 @@ impl Store for Redis {
     ) -> Result<Vec<(PipeName, u64)>, StoreError> {
         let read = |name: &[u8], listeners, _| Some((keys::listed_name(name)?, listeners));
         self.listing((tenant, "heard"), name_after(after), count_max, read).await
+    }
+
+    async fn dismiss(&self, _log: &Pipe) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+        Ok(self.listeners(log).await? == 0)
     }
 
     async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
@@ -359,8 +368,8 @@ impl Store for Redis {
     }
 
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
-        let mut call = ::redis::cmd("HGET");
-        call.arg(keys::shelf(tenant, record.shelf())).arg(keys::record_name(record));
+        let mut call = Call::new("HGET", &keys::shelf(tenant, record.shelf()));
+        call.arg(keys::record_name(record));
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         if answer.is_empty() { Ok(None) } else { answer.text().map(Some) }
     }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::shard::{Shard, Whose};
 use crate::node::{self, Answer, Ask, ConnectedPage, Ear, News, Node, Present};
 use crate::pipe::Pipe;
-use crate::user::{TenantId, UserId};
+use crate::user::TenantId;
 
 /// The token of the waker; no slot has it.
 const MAIL: Token = Token(usize::MAX);
@@ -35,7 +35,6 @@ const TICK: Duration = Duration::from_secs(1);
 pub enum Mail {
     Accepted(std::net::TcpStream),
     Answer(Whose, Answer),
-    Kick(TenantId, UserId),
     Census { pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>> },
     Connected { tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage> },
     Disconnect { tenant: TenantId, serial: u32, reply: oneshot::Sender<bool> },
@@ -66,10 +65,6 @@ impl Mailbox {
 }
 
 impl node::Shard for Mailbox {
-    fn kick(&self, tenant: TenantId, user: UserId) {
-        self.post(Mail::Kick(tenant, user));
-    }
-
     fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>) {
         self.post(Mail::Census { pipe, after, count_max, reply });
     }
@@ -254,7 +249,6 @@ impl Reactor {
             match mail {
                 Mail::Accepted(socket) => self.accept(socket),
                 Mail::Answer(whose, answer) => self.answer(whose, answer),
-                Mail::Kick(tenant, user) => self.shard.kick(tenant, user, self.asker.node.clock().now()),
                 // Whoever asked may be gone.
                 Mail::Census { pipe, after, count_max, reply } => {
                     let _ = reply.send(self.shard.census(&pipe, after, count_max));
@@ -306,7 +300,8 @@ impl Reactor {
         }
         if !portion.is_empty() {
             let asker = &self.asker;
-            self.shard.news(portion, &mut |whose, ask| asker.ask(whose, ask));
+            let now = asker.node.clock().now();
+            self.shard.news(portion, now, &mut |whose, ask| asker.ask(whose, ask));
         }
         if self.news.is_empty() {
             self.news = self.ear.take().into();

@@ -23,7 +23,7 @@ use crate::node::{Answer, Ask, EarId, Present};
 use crate::pipe::{ConnectionId, Pipe};
 use crate::session::{Hello, Next, Session, Surroundings};
 use crate::status::Status;
-use crate::user::{About, Generation, TenantId, UserId};
+use crate::user::{About, Generation};
 
 /// A connection that is being closed may take this long to read what waits for it, in milliseconds.
 const CLOSING_MILLIS_MAX: u64 = 5_000;
@@ -355,9 +355,10 @@ impl Shard {
         self.read_pending(id.slot, now, ask);
     }
 
-    /// Closes every connection of a user: the original client, to which nothing is said, comes back as a stranger.
-    pub fn kick(&mut self, tenant: TenantId, user: UserId, now: UnixMillis) {
-        for slot in self.hub.subscribers(&Pipe::Log(tenant, user)) {
+    /// Closes every connection of the user whose log it is: the original client, to which nothing is said, comes back
+    /// as a stranger.
+    fn dismiss(&mut self, log: &Pipe, now: UnixMillis) {
+        for slot in self.hub.subscribers(log) {
             self.close_with(slot, CloseCode::Revoked, now);
         }
     }

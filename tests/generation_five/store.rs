@@ -40,6 +40,16 @@ impl Store for Failing {
         self.store.listen(pipe, ear).await
     }
 
+    async fn dismiss(&self, log: &Pipe) -> Result<(), StoreError> {
+        self.fails()?;
+        self.store.dismiss(log).await
+    }
+
+    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+        self.fails()?;
+        self.store.disappear(log).await
+    }
+
     async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
         self.fails()?;
         self.store.listeners(pipe).await

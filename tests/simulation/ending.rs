@@ -27,7 +27,8 @@ impl World {
         for shard in 0..SHARDS {
             if std::mem::take(&mut self.house.is_unaware[shard]) {
                 self.house.note(|| format!("shard {shard} is told that it may have lost anything"));
-                self.step(shard, |shard, ask| shard.news(vec![News::LostAll], ask));
+                let now = self.house.node.clock().now();
+                self.step(shard, |shard, ask| shard.news(vec![News::LostAll], now, ask));
             }
         }
         self.come_to_rest();

@@ -71,7 +71,8 @@ impl World {
                 })
                 .collect();
             self.house.note(|| format!("shard {shard} hears {}", indexes.join(", ")));
-            self.step(shard, |shard, ask| shard.news(portion, ask));
+            let now = self.house.node.clock().now();
+            self.step(shard, |shard, ask| shard.news(portion, now, ask));
         }
     }
 

@@ -42,7 +42,7 @@ fn no_page() -> Page {
 }
 
 fn listening(count: usize) -> Vec<Listening> {
-    vec![Listening { position: Position { epoch: 1, index: 0 }, listeners: 1 }; count]
+    vec![Listening { position: Position { epoch: 1, index: 0 }, listeners: 1, has_appeared: false }; count]
 }
 
 fn answer(ask: &Ask) -> Answer {
@@ -90,7 +90,7 @@ impl Stage {
     }
 
     fn news(&mut self, news: Vec<News>) {
-        self.step(|shard, ask| shard.news(news, ask));
+        self.step(|shard, ask| shard.news(news, NOW, ask));
     }
 
     fn bytes(&mut self, slot: u32, bytes: &[u8]) {
@@ -293,7 +293,7 @@ fn nothing_is_sent_behind_a_close_frame() {
     stage.bytes(slot, &masked(0x88, &1001u16.to_be_bytes()));
     for index in 0..3 {
         stage.news(vec![news(&pipe("room"), index)]);
-        stage.shard.kick(TenantId(0), user(42), NOW);
+        stage.news(vec![News::Dismissed(Pipe::Log(TenantId(0), user(42)))]);
     }
     assert_eq!(stage.sent(slot), [0x88, 2, 0x03, 0xe9], "the code comes back, and nothing else");
     assert_eq!(stage.status.browsers_connected(), 0, "it has left, though its socket is still there");

@@ -8,7 +8,7 @@ use cometql::pipe::{Pipe, PipeName};
 use cometql::status::Status;
 use cometql::store::{Ear, Store, embedded};
 use cometql::tables::{Caller, Login, Reply, SqlError, Value};
-use cometql::user::TenantId;
+use cometql::user::{TenantId, UserId};
 
 use crate::clock::StillClock;
 use crate::shard::StillShard;
@@ -17,7 +17,6 @@ pub struct World {
     pub node: Arc<Node>,
     pub store: Arc<dyn Store>,
     pub ear: Arc<Ear>,
-    pub shard: Arc<StillShard>,
 }
 
 /// A node whose only ear listens to `chat` of tenants 0 and 5.
@@ -39,9 +38,8 @@ pub async fn world_with(shard: StillShard) -> World {
         store.listen(&Pipe::Named(tenant, PipeName::for_publish("chat").unwrap()), EarId(0)).await.unwrap();
     }
     let config = Config { message_bytes_max: 1_024 * 1_024, ..Config::with_password("secret") };
-    let shard = Arc::new(shard);
-    let node = Node::new(store.clone(), clock, vec![shard.clone()], config, Arc::new(Status::new()));
-    World { node, store, ear, shard }
+    let node = Node::new(store.clone(), clock, vec![Arc::new(shard)], config, Arc::new(Status::new()));
+    World { node, store, ear }
 }
 
 impl World {
@@ -54,6 +52,20 @@ impl World {
             database: database.map(str::to_owned),
         };
         Caller::new(Arc::clone(&self.node), login)
+    }
+
+    /// Somebody is connected as this user.
+    pub async fn is_here(&self, tenant: u32, user: u64) {
+        self.store.listen(&Pipe::Log(TenantId(tenant), UserId::new(user).unwrap()), EarId(0)).await.unwrap();
+    }
+
+    /// Who was sent away since news were last looked at: tenant and user.
+    pub fn sent_away(&self) -> Vec<(u32, u32)> {
+        let of = |news: &News| match news {
+            News::Dismissed(Pipe::Log(tenant, user)) => Some((tenant.0, user.number())),
+            _ => None,
+        };
+        self.ear.take().iter().filter_map(of).collect()
     }
 
     /// The tenant and the text of every message that was announced.

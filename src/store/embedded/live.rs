@@ -183,11 +183,25 @@ impl Live {
     }
 
     pub fn listen(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
-        self.lock([pipe].into_iter()).pipe(pipe, now).listen(ear, now)
+        self.lock([pipe].into_iter()).pipe(pipe, now).listen(pipe, ear, now)
     }
 
     pub fn unlisten(&self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> u64 {
         self.lock([pipe].into_iter()).pipe(pipe, now).unlisten(ear, now)
+    }
+
+    /// Tells every ear that listens to a log that its user goes.
+    pub fn dismiss(&self, log: &Pipe) {
+        let stripe = self.stripe(stripe_of(log));
+        let ears = stripe.pipes.get(log).into_iter().flat_map(|live| live.listeners().ears());
+        for ear in ears.filter_map(|id| self.ears.get(usize::from(id.0))) {
+            ear.push([News::Dismissed(log.clone())], None);
+        }
+    }
+
+    /// Answers whether the user of a log was here until now, as far as others were told.
+    pub fn disappear(&self, log: &Pipe) -> bool {
+        self.stripe(stripe_of(log)).pipes.get_mut(log).is_some_and(|live| live.disappear())
     }
 
     /// What was published behind `after`, as far as memory can tell.

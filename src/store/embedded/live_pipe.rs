@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::head::Head;
 use super::window::{NodeBytes, Window};
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Position};
+use crate::pipe::{Delivery, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{EarId, Listening, Page, PageMax, Recovered, WINDOW_MILLIS_MAX};
 
@@ -17,6 +17,8 @@ pub struct LivePipe {
     pub head: Head,
     /// Whether `pipes_settings` says something about it.
     pub is_set: bool,
+    /// Whether others were told that the user is here whose log it is.
+    is_present: bool,
     listeners: Listeners,
     /// Without listeners, it counts as heard until then.
     heard_until: UnixMillis,
@@ -37,18 +39,33 @@ pub enum Sought {
 impl LivePipe {
     pub fn new(head: Head, now: UnixMillis) -> LivePipe {
         let (listeners, heard_until) = (Listeners::Nobody, UnixMillis(0));
-        LivePipe { head, is_set: false, listeners, heard_until, window: None, with_committer: 0, used_at: now }
+        LivePipe {
+            head,
+            is_set: false,
+            is_present: false,
+            listeners,
+            heard_until,
+            window: None,
+            with_committer: 0,
+            used_at: now,
+        }
     }
 
     pub fn listeners(&self) -> &Listeners {
         &self.listeners
     }
 
-    pub fn listen(&mut self, ear: EarId, now: UnixMillis) -> Listening {
+    pub fn listen(&mut self, pipe: &Pipe, ear: EarId, now: UnixMillis) -> Listening {
         // A window that nobody was in time for is not this listener's.
         self.let_go(now);
         self.listeners.add(ear);
-        Listening { position: self.head.position, listeners: self.listeners.count() }
+        let has_appeared = matches!(pipe, Pipe::Log(..)) && !std::mem::replace(&mut self.is_present, true);
+        Listening { position: self.head.position, listeners: self.listeners.count(), has_appeared }
+    }
+
+    /// Answers whether the user was here until now, as far as others were told.
+    pub fn disappear(&mut self) -> bool {
+        self.listeners.count() == 0 && std::mem::take(&mut self.is_present)
     }
 
     pub fn unlisten(&mut self, ear: EarId, now: UnixMillis) -> u64 {
@@ -100,7 +117,8 @@ impl LivePipe {
 
     /// Nobody would miss it: what it keeps without a setting, the disk knows.
     pub fn is_idle(&self) -> bool {
-        self.listeners.count() == 0 && self.with_committer == 0 && !self.is_set && !self.has_window()
+        let is_free = self.with_committer == 0 && !self.is_set && !self.is_present;
+        is_free && self.listeners.count() == 0 && !self.has_window()
     }
 
     /// Whether it holds messages for who is away for a moment.

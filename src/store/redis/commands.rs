@@ -7,11 +7,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, Value};
+use redis::{RedisError, Value};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
+use super::call::Call;
 use super::script::Scripts;
 use crate::store::StoreError;
 
@@ -66,15 +67,15 @@ impl Commands {
     }
 
     /// Gives a command and waits for its answer, both within the limit of time.
-    pub async fn ask(&self, command: &Cmd, again: Again) -> Result<Answer, StoreError> {
-        self.ask_replicated(command, again, 0).await
+    pub async fn ask(&self, call: &Call, again: Again) -> Result<Answer, StoreError> {
+        self.ask_replicated(call, again, 0).await
     }
 
     /// The same, and waits, within the same limit, until so many replicas have what the command wrote.
-    pub async fn ask_replicated(&self, command: &Cmd, again: Again, replicas_min: u64) -> Result<Answer, StoreError> {
+    pub async fn ask_replicated(&self, call: &Call, again: Again, replicas_min: u64) -> Result<Answer, StoreError> {
         let is_sent = AtomicBool::new(false);
         let asking = async {
-            let (number, value) = self.ask_until_answered(command, again, &is_sent).await?;
+            let (number, value) = self.ask_until_answered(call, again, &is_sent).await?;
             if replicas_min > 0 {
                 self.until_replicated(number, replicas_min).await?;
             }
@@ -112,13 +113,13 @@ impl Commands {
     /// The answer, and the number of the connection that it came by.
     async fn ask_until_answered(
         &self,
-        command: &Cmd,
+        call: &Call,
         again: Again,
         is_sent: &AtomicBool,
     ) -> Result<(u64, Value), StoreError> {
         let mut lost = None;
         loop {
-            match self.send(command, lost, is_sent).await? {
+            match self.send(call, lost, is_sent).await? {
                 Sent::Answered(number, value) => return Ok((number, value)),
                 Sent::Not(number) => {
                     is_sent.store(false, Ordering::Relaxed);
@@ -134,11 +135,11 @@ impl Commands {
 
     /// Sends by a connection that is not the lost one. It has its place among others at the first poll, or as soon as
     /// there is a connection.
-    async fn send(&self, command: &Cmd, lost: Option<u64>, is_sent: &AtomicBool) -> Result<Sent, StoreError> {
+    async fn send(&self, call: &Call, lost: Option<u64>, is_sent: &AtomicBool) -> Result<Sent, StoreError> {
         let turn = self.turn.lock().await;
         let (number, mut connection) = self.connection(lost).await?;
         is_sent.store(true, Ordering::Relaxed);
-        let mut answer = pin!(connection.send_packed_command(command));
+        let mut answer = pin!(connection.send_packed_command(&call.command));
         // Once polled it is in the line of the connection, and the next may come.
         let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
         drop(turn);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::answer::Answer;
+use super::call::Call;
 use super::commands::{Again, Commands};
 use super::listened::{Listened, Newest};
 use super::{begin, new_epoch};
@@ -41,7 +42,7 @@ impl Registry {
         let id = id.map(|bytes| MessageId(uuid::Uuid::from_bytes(bytes)));
         let listeners = answer.number()?;
         self.listened.told(base, count, Newest { position, id });
-        Ok(Listening { position, listeners })
+        Ok(Listening { position, listeners, has_appeared: matches!(pipe, Pipe::Log(..)) && listeners == 1 })
     }
 
     /// Tells what has not been told or was not answered.
@@ -75,7 +76,7 @@ impl Registry {
     }
 
     /// The calls for that.
-    pub fn renewals(&self, heard: &[(String, Newest)]) -> Vec<redis::Cmd> {
+    pub fn renewals(&self, heard: &[(String, Newest)]) -> Vec<Call> {
         let calls = heard.chunks(PIPES_A_CALL).map(|heard| {
             let bases: Vec<&str> = heard.iter().map(|(base, _)| base.as_str()).collect();
             let mut call = self.commands.scripts().renew.on(&bases);
@@ -102,7 +103,7 @@ impl Registry {
     }
 
     /// The call that says so once.
-    pub fn lease(&self) -> redis::Cmd {
+    pub fn lease(&self) -> Call {
         let mut call = self.commands.scripts().lease.on::<&str>(&[]);
         call.arg(&self.node).arg(LEASE_MILLIS);
         call
@@ -135,8 +136,7 @@ impl Registry {
 
     /// This node goes.
     pub async fn leave(&self) -> Result<(), StoreError> {
-        let mut call = redis::cmd("DEL");
-        call.arg(format!("cometql:lease:{}", self.node));
+        let call = Call::new("DEL", &format!("cometql:lease:{}", self.node));
         let _: Answer = self.commands.ask(&call, Again::Yes).await?;
         self.take_back(&self.node).await
     }

@@ -1,8 +1,8 @@
 //! The scripts. Each is one step that other nodes see done or not begun.
 
-use redis::Cmd;
 use sha1::{Digest, Sha1};
 
+use super::call::{Call, Slot};
 use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_MILLIS_MAX};
 
 /// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
@@ -30,17 +30,19 @@ impl Script {
     }
 
     /// The call of this script, with its keys; arguments are added behind.
-    pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Cmd {
-        let mut call = redis::cmd("EVALSHA");
-        call.arg(&self.hash).arg(keys.len());
+    ///
+    /// They must be in one slot; those that have none are everywhere.
+    pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(keys.len());
         for key in keys {
-            call.arg(key.as_ref());
+            command.arg(key.as_ref());
         }
-        call
+        Call { slot: Slot::of(keys.first().map_or("", AsRef::as_ref)), command }
     }
 
     /// What teaches it to a server.
-    pub fn load(&self) -> Cmd {
+    pub fn load(&self) -> redis::Cmd {
         let mut load = redis::cmd("SCRIPT");
         load.arg("LOAD").arg(&self.text);
         load

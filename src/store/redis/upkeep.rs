@@ -53,9 +53,9 @@ impl Upkeep {
         teach(self.registry.commands.scripts(), commands).await?;
         let heard = self.registry.listened.newest();
         for call in self.registry.renewals(&heard) {
-            commands.send_packed_command(&call).await?.extract_error()?;
+            commands.send_packed_command(&call.command).await?.extract_error()?;
         }
-        let leased = commands.send_packed_command(&self.registry.lease()).await?.extract_error()?;
+        let leased = commands.send_packed_command(&self.registry.lease().command).await?.extract_error()?;
         if !Answer::new(leased).truth().unwrap_or(false) {
             // It has forgotten this node, and who listens here.
             self.registry.listened.tell_all();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Asking, Shard, Whose};
+use crate::clock::UnixMillis;
 use crate::fault::{Fault, is_planted};
 use crate::frame;
 use crate::hub::{Missing, Run};
@@ -16,7 +17,7 @@ const RECOVERING_MAX: usize = 256;
 
 impl Shard {
     /// News for the pipes that are heard here. What came together for one pipe goes out together.
-    pub fn news(&mut self, news: Vec<News>, ask: Asking<'_>) {
+    pub fn news(&mut self, news: Vec<News>, now: UnixMillis, ask: Asking<'_>) {
         let mut deliveries = Vec::with_capacity(news.len());
         for news in news {
             match news {
@@ -29,6 +30,7 @@ impl Shard {
                     self.arrive(&std::mem::take(&mut deliveries));
                     self.hub.doubt_all();
                 }
+                News::Dismissed(log) => self.dismiss(&log, now),
             }
         }
         self.arrive(&deliveries);
