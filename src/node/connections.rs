@@ -32,7 +32,7 @@ pub struct Connected {
 impl Connected {
     /// Its number for KILL: above those of all SQL clients, and below 2^53, which is as far as some drivers can count.
     pub fn number(&self) -> u64 {
-        let node = u64::from(self.id.node & (1 << NODE_BITS) - 1);
+        let node = u64::from(self.id.node & ((1 << NODE_BITS) - 1));
         let shard = u64::from(self.id.shard) + 1;
         (node << (SERIAL_BITS + SHARD_BITS)) | (shard << SERIAL_BITS) | u64::from(self.id.serial)
     }

@@ -47,6 +47,8 @@ pub struct Page<R, S> {
     next: Option<S>,
 }
 
+type PageOf<L> = Page<<L as List>::Row, <L as List>::Since>;
+
 /// The other nodes, as far as they answer what one statement asks.
 #[derive(Default)]
 pub struct Others {
@@ -79,7 +81,7 @@ pub struct Everywhere<L: List> {
     /// Who has not been asked.
     unasked: VecDeque<Peer>,
     /// What others have answered and nobody has taken.
-    pages: VecDeque<(Peer, Page<L::Row, L::Since>)>,
+    pages: VecDeque<(Peer, PageOf<L>)>,
     /// Whose next page is to be asked for, and how many there were.
     next: Option<(Peer, L::Since)>,
     pages_of_next: usize,
@@ -133,7 +135,7 @@ impl<L: List> Everywhere<L> {
     /// Puts the answers in front of those that wait: a node is read to its end before the next.
     async fn ask(&mut self, peers: &[Peer], since: L::Since, others: &mut Others) {
         let question = self.list.question(since);
-        let answers = self.node.ask_each::<Page<L::Row, L::Since>>(peers, &question).await;
+        let answers = self.node.ask_each::<PageOf<L>>(peers, &question).await;
         for (peer, page) in answers.into_iter().rev() {
             match page.filter(|page| page.rows.len() <= PAGE_ROWS) {
                 Some(page) => self.pages.push_front((peer, page)),
@@ -153,7 +155,7 @@ impl Node {
     }
 
     /// A page for a letter.
-    pub(super) async fn answer_page<L: List>(&self, list: &L, since: L::Since) -> Page<L::Row, L::Since> {
+    pub(super) async fn answer_page<L: List>(&self, list: &L, since: L::Since) -> PageOf<L> {
         let mut page = list.page(self, since).await;
         let mut bytes = 0;
         let fits = |row: &&L::Row| {
