@@ -1,8 +1,12 @@
-//! What is in `deploy/` works: each file is read by the program it is for.
+//! What is in `deploy/` works: each file is read by the program it is for, or by one that knows it as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "world/clients.rs"]
 mod clients;
+#[path = "world/compose.rs"]
+mod compose;
+#[path = "deploy/containers.rs"]
+mod containers;
 #[path = "world/node.rs"]
 mod node;
 
