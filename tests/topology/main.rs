@@ -97,6 +97,18 @@ fn what_is_published_through_any_door_reaches_the_browsers_of_both_nodes() {
 }
 
 #[test]
+fn people_chat_in_real_browsers_with_the_node_that_is_left() {
+    clients::install();
+    let mut site = Site::start();
+    site.nodes[0].take().expect("it runs").stop(Signal::TERM);
+    let (url, node) = (format!("http://{}/", site.browsers), site.browsers.to_string());
+    let screenshot = clients::project().join("target/topology-chat.png").display().to_string();
+    let arguments = ["chat", &url, &node, &screenshot];
+    clients::tried(&["node", "tests/browser/examples.mjs"], &arguments, &clients::project())
+        .unwrap_or_else(|why| panic!("{why}\n{}", site.complaints()));
+}
+
+#[test]
 fn nodes_are_replaced_one_after_the_other_and_nobody_misses_anything() {
     while_the_chat_goes_on(|node| {
         let (end, home) = node.stop(Signal::TERM);
@@ -128,7 +140,7 @@ fn while_the_chat_goes_on(end: impl Fn(Node) -> Home) {
         .collect();
     let is_over = Arc::new(AtomicBool::new(false));
     let speaking = {
-        let (address, cookie, is_over) = (site.browsers, person.cookie.clone(), Arc::clone(&is_over));
+        let (address, cookie, is_over) = (site.browsers, person.cookie, Arc::clone(&is_over));
         std::thread::spawn(move || speak(address, &cookie, &counts, &is_over))
     };
     for number in 0..2 {
