@@ -20,6 +20,7 @@ mod registry;
 mod script;
 mod subscriber;
 mod together;
+mod unheard;
 mod upkeep;
 mod wills;
 
@@ -108,8 +109,11 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     ];
     // Before anybody connects: connections have the number of their node.
     let leased = registry.renew_lease().await;
-    let telling =
-        vec![tokio::spawn(Arc::clone(&registry).keep_lease()), tokio::spawn(Arc::clone(&registry).keep_told())];
+    let telling = vec![
+        tokio::spawn(Arc::clone(&registry).keep_lease()),
+        tokio::spawn(Arc::clone(&registry).keep_told()),
+        tokio::spawn(Arc::clone(&registry).keep_comparing(Arc::clone(&gate))),
+    ];
     let store =
         Redis { commands, listened, registry, gate, clock, replicas_min, history_bytes_max_per_pipe, telling, tasks };
     leased.map(|()| Arc::new(store))

@@ -21,7 +21,7 @@ use crate::store::{Listening, StoreError};
 /// How often this node says that it is there.
 const LEASE_RENEWED: Duration = Duration::from_secs(1);
 /// Pipes that one call looks at, and calls that wait for their answers at a time.
-const PIPES_A_CALL: usize = 100;
+pub const PIPES_A_CALL: usize = 100;
 const CALLS_MAX: usize = 256;
 
 pub struct Registry {
