@@ -10,7 +10,8 @@ use redb::{ReadableTable, TableDefinition};
 use super::engine::Engine;
 use super::glass::Seen;
 use super::head::Head;
-use super::{Durability, glass, record, salvage};
+use super::header::Commit;
+use super::{Durability, glass, header, record, salvage};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, PipeName, Retention};
 use crate::store::{Record, Shelf, StoreError};
@@ -22,7 +23,7 @@ pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("
 /// By pipe and index.
 pub(super) const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
 /// What was first published under a chosen id, by time, id and pipe.
-const FIRSTS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("firsts");
+pub(super) const FIRSTS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("firsts");
 
 /// What is true of the whole file.
 pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
@@ -33,9 +34,9 @@ pub(super) const FORMAT_VERSION: u64 = 1;
 pub(super) const VERSION: &str = "format version";
 /// In [`META`]: whether the newest in the file may be older than what was acknowledged, one of the following.
 pub(super) const STATE: &str = "state";
-const SAFE: u64 = 0;
+pub(super) const SAFE: u64 = 0;
 /// Acknowledged messages may be missing.
-const LOOSE: u64 = 1;
+pub(super) const LOOSE: u64 = 1;
 /// The original may have gone on without it.
 pub(super) const COPY: u64 = 2;
 
@@ -253,11 +254,17 @@ fn look_through(file: &Path) -> Result<(), StoreError> {
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };
-    let (mut seen, _) = glass::open(file).map_err(advice)?;
-    check_version(&seen, file)?;
-    let looked = seen.look_through();
-    drop(seen);
-    looked.or_else(|error| salvage::salvage(file, &error)).map_err(advice)
+    let commit = match glass::open_newest(file) {
+        Ok((seen, commit)) => {
+            check_version(&seen, file)?;
+            commit
+        }
+        Err(error) => {
+            salvage::salvage(file, &error).map_err(advice)?;
+            Commit::Marked
+        }
+    };
+    header::mark(file, commit).map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::head::Head;
 use super::repeats::First;
+use super::words;
 use crate::clock::UnixMillis;
 use crate::pipe::{ConnectionId, Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use crate::store::{Published, Record, Shelf, StoreError};
@@ -108,6 +109,19 @@ fn parse_record(shelf: Shelf, key: &[u8]) -> Option<Record> {
     }
 }
 
+/// The record a key names, with its tenant.
+pub fn tenant_and_record(key: &[u8]) -> Option<(TenantId, Record)> {
+    let (tenant, rest) = key.split_first_chunk::<4>()?;
+    let shelf = match rest.first()? {
+        1 => Shelf::Keys,
+        2 => Shelf::Data,
+        3 => Shelf::Seen,
+        4 => Shelf::Revoked,
+        _ => return None,
+    };
+    Some((TenantId(u32::from_be_bytes(*tenant)), parse_record(shelf, key)?))
+}
+
 pub fn value_record(key: &[u8], value: &str) -> Vec<u8> {
     sealed(value.as_bytes().to_vec(), key, 0)
 }
@@ -115,7 +129,7 @@ pub fn value_record(key: &[u8], value: &str) -> Vec<u8> {
 pub fn value_of(key: &[u8], record: &[u8]) -> Result<String, StoreError> {
     opened(record, key, 0)
         .and_then(|value| String::from_utf8(value.to_vec()).ok())
-        .ok_or_else(|| StoreError::Damaged(format!("the record {key:02x?}")))
+        .ok_or_else(|| StoreError::Damaged(words::of_record_key(key)))
 }
 
 pub fn record_of(shelf: Shelf, key: &[u8], record: &[u8]) -> Result<(Record, String), StoreError> {
@@ -143,9 +157,9 @@ pub fn message_record(key: &[u8], delivery: &Delivery) -> Vec<u8> {
 }
 
 pub fn message_of(pipe: &Pipe, key: &[u8], index: u64, record: &[u8]) -> Result<Delivery, StoreError> {
-    opened(record, key, index).and_then(|record| parse_message(pipe, index, record)).ok_or_else(|| {
-        StoreError::Damaged(format!("message {index} of pipe {} (tenant {})", pipe.shown_name(), pipe.tenant()))
-    })
+    opened(record, key, index)
+        .and_then(|record| parse_message(pipe, index, record))
+        .ok_or_else(|| StoreError::Damaged(format!("message {index} of {}", words::of_pipe(pipe))))
 }
 
 fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
@@ -206,7 +220,7 @@ pub fn head_of(key: &[u8], record: &[u8], retention: Retention) -> Result<Head, 
         .as_deref()
         .and_then(|numbers| numbers.split_first_chunk::<5>())
         .filter(|(_, rest)| rest.len() <= 1)
-        .ok_or_else(|| StoreError::Damaged(format!("the head of {:?}", parse_key(key))))?;
+        .ok_or_else(|| StoreError::Damaged(format!("the position of {}", words::of_pipe_key(key))))?;
     // Of a head that was written before floors were, nothing up to here is vouched for.
     let floor = floor.first().copied().unwrap_or(index);
     Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, floor, retention })
@@ -255,7 +269,7 @@ pub fn retention_of(key: &[u8], record: &[u8]) -> Result<Retention, StoreError> 
     };
     opened(record, key, 0)
         .and_then(parse)
-        .ok_or_else(|| StoreError::Damaged(format!("the settings of {:?}", parse_key(key))))
+        .ok_or_else(|| StoreError::Damaged(format!("the setting of {}", words::of_pipe_key(key))))
 }
 
 fn sealed(mut record: Vec<u8>, key: &[u8], index: u64) -> Vec<u8> {
