@@ -13,6 +13,8 @@ pub struct Head {
     pub taken: u64,
     /// The highest index that was not kept, or was trimmed. What is missing behind it was deleted.
     pub floor: u64,
+    /// The lowest index that is kept: what the file still has below it was trimmed.
+    pub first: u64,
     pub retention: Retention,
 }
 
@@ -25,6 +27,7 @@ impl Head {
             kept_bytes: 0,
             taken: 0,
             floor: 0,
+            first: 0,
             retention: Retention::default_of(pipe),
         }
     }
