@@ -10,6 +10,7 @@
 #[allow(dead_code)]
 #[path = "../world/browser.rs"]
 mod browser;
+mod churn;
 mod deaths;
 mod doors;
 mod house;
@@ -18,11 +19,14 @@ mod listener;
 mod load;
 #[path = "../world/node.rs"]
 mod node;
+mod people;
 mod proxy;
 mod quiet;
 mod redis_away;
+mod revoking;
 #[path = "../world/redis.rs"]
 mod server;
+mod upgrade;
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
