@@ -54,8 +54,9 @@ impl House {
             listeners: Vec::new(),
         };
         for (number, store) in stores.iter().enumerate() {
-            // Pings show a browser that its node is there, also while there is nothing to hear.
-            let flags = ["--log", "warn", "--memory", "--ping-seconds", "5", "--password", PASSWORD, "--store", store];
+            // Not every browser here answers pings.
+            let flags =
+                ["--log", "warn", "--memory", "--ping-seconds", "3600", "--password", PASSWORD, "--store", store];
             house.nodes.push(None);
             house.homes.push(Some(Home::new(&flags)));
             house.start(number);

@@ -27,7 +27,9 @@ impl Watcher {
     fn at(address: SocketAddr) -> Watcher {
         let statuses = USERS.map(status_of);
         let pipes: Vec<&str> = [HALL].into_iter().chain(statuses.iter().map(String::as_str)).collect();
-        Watcher { browser: Browser::follower(address, &pipes), events: BTreeMap::new() }
+        let browser = Browser::follower(address, &pipes);
+        browser.socket.set_read_timeout(Some(DEADLINE)).expect("a socket");
+        Watcher { browser, events: BTreeMap::new() }
     }
 
     /// Hears on until it has heard so much of a pipe.
