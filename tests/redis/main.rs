@@ -18,6 +18,7 @@ mod replicas;
 #[path = "../world/redis.rs"]
 mod server;
 mod sharing;
+mod slots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
