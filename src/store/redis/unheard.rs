@@ -39,7 +39,7 @@ impl Registry {
             doubts.extend(newly);
             // While the socket is not read it is us who do not hear.
             if !gate.is_full() {
-                doubts.drain(..).for_each(|(base, head)| self.listened.lost(&base, head));
+                doubts.drain(..).for_each(|(base, head)| self.listened.missing(&base, head));
             }
         }
     }

@@ -240,11 +240,11 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
     for head in [at(1, 11), at(2, 3)] {
         assert!(listened.is_behind(BASE, head), "{head:?}");
     }
-    listened.lost(BASE, at(1, 11));
-    listened.lost(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [0]);
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
-    listened.lost(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [11], "it came after all");
     listened.all_unsubscribed();
     assert!(!listened.is_behind(BASE, at(1, 20)), "then all is lost");
