@@ -1,22 +1,32 @@
 //! The store of many nodes: everything is in one Redis, and each step is one script there.
 //!
-//! Two connections: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by the other
-//! (`subscriber.rs`) through a gate into the ears. How messages and keys look is in `record.rs` and `keys.rs`.
+//! Two connections to each server: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by
+//! the other (`subscriber.rs`) through a gate into the ears. Which server has what is in `servers.rs`, and kept true by
+//! `sentinel.rs` and `cluster.rs`. How messages and keys look is in `record.rs` and `keys.rs`.
 
+mod address;
 mod answer;
 mod call;
+mod cluster;
 mod commands;
 mod connection;
 mod gate;
+mod keeper;
 mod keys;
 mod listened;
 mod record;
+mod refusal;
 mod registry;
 mod script;
+mod sentinel;
+mod server;
+mod servers;
+mod slots;
 mod subscriber;
 mod upkeep;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,13 +36,15 @@ use tokio::time::timeout;
 
 use self::answer::{Answer, unexpected};
 use self::call::Call;
-use self::commands::{Again, Commands, Line};
-use self::connection::Connection;
+use self::cluster::Cluster;
+use self::commands::{Again, Commands};
 use self::gate::Gate;
+use self::keeper::Keeper;
 use self::listened::Listened;
 use self::registry::Registry;
-use self::subscriber::{Subscriber, hear};
-use self::upkeep::Upkeep;
+use self::sentinel::Sentinels;
+use self::servers::Servers;
+use self::subscriber::hear;
 use super::{
     Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
 };
@@ -40,7 +52,7 @@ use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
-pub use self::connection::Address;
+pub use self::address::Address;
 
 /// Names that one call looks at, and messages that one call erases.
 const NAMES_A_CALL: usize = 500;
@@ -59,13 +71,14 @@ pub struct Config {
 /// A store in Redis. Its tasks end with it.
 pub struct Redis {
     commands: Arc<Commands>,
+    servers: Arc<Servers>,
     listened: Arc<Listened>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
     replicas_min: u64,
     history_bytes_max_per_pipe: usize,
-    lease: JoinHandle<()>,
+    lease: Option<JoinHandle<()>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -74,9 +87,9 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     let Config { address, wait_millis_max, replicas_min, history_bytes_max_per_pipe } = config.clone();
     let wait = Duration::from_millis(wait_millis_max);
     let refused = |why: String| StoreError::Unavailable(format!("Redis at {address} cannot be used: {why}"));
-    let listened = Arc::new(Listened::new(ears));
-    let (line, of_line) = watch::channel(Line::Broken("it was not tried yet".into()));
-    let commands = Arc::new(Commands::new(of_line, wait, address.to_string()));
+    let servers = Arc::new(Servers::new(matches!(address, Address::Cluster(_))));
+    let listened = Arc::new(Listened::new(ears, Arc::clone(&servers)));
+    let commands = Arc::new(Commands::new(Arc::clone(&servers), wait, address.to_string()));
     let node = format!("{:016x}", getrandom::u64().map_err(|error| refused(format!("no random bytes: {error}")))?);
     let registry = Arc::new(Registry {
         node,
@@ -84,29 +97,61 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
         listened: Arc::clone(&listened),
         clock: Arc::clone(&clock),
     });
-    let upkeep = Upkeep { address: address.clone(), wait, line, registry: Arc::clone(&registry) };
-    let first = upkeep.first().await.map_err(&refused)?;
     let (gate, announcements) = Gate::new();
     let gate = Arc::new(gate);
-    let announcing = Connection::open(&address, Some(Arc::clone(&gate)), wait).await.map_err(&refused)?;
-    let subscriber = Subscriber {
-        address: address.clone(),
+    let keeper = Keeper {
         wait,
         gate: Arc::clone(&gate),
         listened: Arc::clone(&listened),
         registry: Arc::clone(&registry),
+        servers: Arc::clone(&servers),
+        count: AtomicU32::new(0),
     };
-    let tasks = vec![
-        tokio::spawn(upkeep.run(first)),
-        tokio::spawn(subscriber.run(announcing)),
-        tokio::spawn(hear(announcements, Arc::clone(&gate), Arc::clone(&listened), Arc::clone(&registry))),
-    ];
+    let hearing = tokio::spawn(hear(announcements, Arc::clone(&gate), Arc::clone(&listened), Arc::clone(&registry)));
+    let mut store = Redis {
+        commands,
+        servers,
+        listened,
+        registry: Arc::clone(&registry),
+        gate,
+        clock,
+        replicas_min,
+        history_bytes_max_per_pipe,
+        lease: None,
+        tasks: vec![hearing],
+    };
+    let following = reach(&address, keeper).await.map_err(refused)?;
+    store.tasks.extend(following);
     // Before anybody listens: who is not believed to be there does not count.
     let leased = registry.renew_lease().await;
-    let lease = tokio::spawn(Arc::clone(&registry).keep_lease());
-    let store =
-        Redis { commands, listened, registry, gate, clock, replicas_min, history_bytes_max_per_pipe, lease, tasks };
+    store.lease = Some(tokio::spawn(registry.keep_lease()));
     leased.map(|()| Arc::new(store))
+}
+
+/// Connects to one server at least, and has what follows the others done, if there are others.
+async fn reach(address: &Address, keeper: Keeper) -> Result<Option<JoinHandle<()>>, String> {
+    match address {
+        Address::One(place) => {
+            let (one, opening) = keeper.keep(watch::channel(place.clone()).1, false);
+            keeper.servers.install(vec![Arc::clone(&one)], Vec::new());
+            drop(opening);
+            one.tried().await.map(|()| None)
+        }
+        Address::Sentinels(watched) => {
+            let mut sentinels = Sentinels::new(watched.clone(), keeper.wait);
+            let (place, here) = watch::channel(sentinels.first().await?);
+            let (one, opening) = keeper.keep(here, true);
+            keeper.servers.install(vec![Arc::clone(&one)], Vec::new());
+            drop(opening);
+            one.tried().await?;
+            Ok(Some(tokio::spawn(sentinels.follow(place, one))))
+        }
+        Address::Cluster(seeds) => {
+            let cluster = Cluster::new(seeds.clone(), keeper);
+            cluster.first().await?;
+            Ok(Some(tokio::spawn(cluster.follow())))
+        }
+    }
 }
 
 /// Random, and within what a JavaScript number holds exactly.
@@ -122,6 +167,11 @@ fn begin(call: &mut Call, pipe: &Pipe) {
 }
 
 impl Redis {
+    fn end(&self) {
+        self.lease.iter().chain(&self.tasks).for_each(JoinHandle::abort);
+        self.servers.close();
+    }
+
     fn now(&self) -> u64 {
         self.clock.now().0
     }
@@ -413,11 +463,11 @@ impl Store for Redis {
 
     /// This node's listeners count no more. When Redis is away they stop to count by themselves a little later.
     async fn close(&self) {
-        self.lease.abort();
+        self.lease.iter().for_each(JoinHandle::abort);
         if let Err(error) = self.registry.leave().await {
             tracing::warn!("who listened here counts for some seconds more: {error}");
         }
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }
 
@@ -432,7 +482,6 @@ fn retention_of(length: u64, ttl_seconds: u64) -> Option<Retention> {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        self.lease.abort();
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }

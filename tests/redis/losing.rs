@@ -133,6 +133,7 @@ impl Follower<'_> {
                 match news {
                     News::Delivery(delivery) => self.accept(delivery.position, delivery.message.as_str()),
                     News::Lost(_) | News::LostAll => self.recover().await,
+                    News::Dismissed(_) => {}
                 }
             }
         }

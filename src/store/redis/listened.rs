@@ -4,7 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
+
+use super::call::Slot;
+use super::server::ServerId;
+use super::servers::Servers;
 
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
@@ -13,19 +17,19 @@ use crate::store::{Ear, EarId, News, Room};
 pub struct Listened {
     table: Mutex<Table>,
     ears: Vec<Arc<Ear>>,
-    /// Told when a pipe is to be subscribed to or no longer.
-    pub changed: Notify,
+    /// Told of each pipe that is to be subscribed to, or no longer.
+    servers: Arc<Servers>,
 }
 
 #[derive(Default)]
 struct Table {
     /// By base.
     pipes: HashMap<String, Entry>,
-    /// Bases whose subscription may no longer be what it should be.
-    changed: HashSet<String>,
     /// Bases of whose listeners Redis has not been told the latest.
     untold: HashSet<String>,
-    /// Of the newest count.
+    /// Bases of pipes that are in doubt, by which a server finds its own.
+    doubted: HashSet<String>,
+    /// Of the newest count or doubt.
     version: u64,
 }
 
@@ -34,8 +38,10 @@ struct Entry {
     listeners: Listeners,
     /// The version of its latest count.
     counted: u64,
-    /// Whether Redis tells of the pipe, or will without being asked once more.
-    is_subscribed: bool,
+    /// The server that tells of the pipe, or will without being asked once more.
+    subscribed: Option<ServerId>,
+    /// Set when a subscription has ended unasked: then something may not have been heard. A higher one is a later doubt.
+    doubt: Option<u64>,
     /// Who waits until it does.
     subscribing: Vec<oneshot::Sender<()>>,
     /// Where the pipe stood when Redis was last told of the listeners; what comes behind it is heard.
@@ -61,6 +67,13 @@ pub struct Count {
     pub version: u64,
 }
 
+/// A pipe of which something may not have been heard.
+pub struct Doubt {
+    pub base: String,
+    pub pipe: Pipe,
+    version: u64,
+}
+
 /// What to ask of Redis.
 #[derive(Default)]
 pub struct Changes {
@@ -69,8 +82,8 @@ pub struct Changes {
 }
 
 impl Listened {
-    pub fn new(ears: Vec<Arc<Ear>>) -> Listened {
-        Listened { table: Mutex::default(), ears, changed: Notify::new() }
+    pub fn new(ears: Vec<Arc<Ear>>, servers: Arc<Servers>) -> Listened {
+        Listened { table: Mutex::default(), ears, servers }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -82,15 +95,14 @@ impl Listened {
         let mut table = self.table();
         let entry = table.pipes.entry(base.to_owned()).or_insert_with(|| Entry::new(pipe));
         entry.listeners.add(ear);
-        let waiting = (!entry.is_subscribed).then(|| {
+        let waiting = entry.subscribed.is_none().then(|| {
             let (subscribed, waiting) = oneshot::channel();
             entry.subscribing.push(subscribed);
             waiting
         });
         table.untold.insert(base.to_owned());
         if waiting.is_some() {
-            table.changed.insert(base.to_owned());
-            self.changed.notify_one();
+            self.servers.change(base);
         }
         waiting
     }
@@ -103,8 +115,7 @@ impl Listened {
         let is_over = entry.listeners.count() == 0;
         table.untold.insert(base.to_owned());
         if is_over {
-            table.changed.insert(base.to_owned());
-            self.changed.notify_one();
+            self.servers.change(base);
         }
     }
 
@@ -152,23 +163,24 @@ impl Listened {
         table.untold.extend(bases);
     }
 
-    /// What must be asked of Redis, at most `count_max` pipes; from now on it counts as asked.
-    pub fn changes(&self, count_max: usize) -> Changes {
+    /// What must be asked of a server, of what has changed there; from now on it counts as asked.
+    pub fn changes(&self, server: ServerId, changed: Vec<String>) -> Changes {
         let mut table = self.table();
-        let bases: Vec<String> = table.changed.iter().take(count_max).cloned().collect();
         let mut changes = Changes::default();
-        for base in bases {
-            table.changed.remove(&base);
+        for base in changed {
             let Some(entry) = table.pipes.get_mut(&base) else { continue };
-            match (entry.listeners.count() > 0, entry.is_subscribed) {
-                (true, false) => changes.subscribe.push(base),
-                (false, true) => {
+            match (entry.listeners.count() > 0, entry.subscribed) {
+                (true, None) if self.servers.is_owner(server, Slot::of(&base)) => changes.subscribe.push(base),
+                (false, Some(by)) => {
                     // Whoever listens from here on asks once more, which goes out behind this.
-                    entry.is_subscribed = false;
-                    (entry.registered, entry.newest) = (None, None);
-                    entry.publishing.clear();
+                    entry.unsubscribe();
+                    (entry.registered, entry.newest, entry.doubt) = (None, None, None);
+                    table.doubted.remove(&base);
                     table.forget(&base);
-                    changes.unsubscribe.push(base);
+                    // Another server has ended it by itself, or will when it has no more to do with the slot.
+                    if by == server {
+                        changes.unsubscribe.push(base);
+                    }
                 }
                 _ => table.forget(&base),
             }
@@ -176,31 +188,94 @@ impl Listened {
         changes
     }
 
-    /// Redis tells of these from now on.
-    pub fn subscribed(&self, bases: &[String]) {
+    /// A server tells of these from now on.
+    pub fn subscribed(&self, server: ServerId, bases: &[String]) {
         let mut table = self.table();
         for base in bases {
-            if let Some(entry) = table.pipes.get_mut(base) {
-                entry.is_subscribed = true;
+            if let Some(entry) = table.pipes.get_mut(base)
+                && self.servers.is_owner(server, Slot::of(base))
+            {
+                entry.subscribed = Some(server);
                 // Who has stopped waiting has gone.
                 for waiting in entry.subscribing.drain(..) {
                     let _ = waiting.send(());
                 }
                 if entry.listeners.count() == 0 {
-                    table.changed.insert(base.clone());
+                    self.servers.change(base);
                 }
             }
         }
     }
 
-    /// Redis tells of nothing any more. Publishers do not wait for what may never be heard.
-    pub fn all_unsubscribed(&self) {
+    /// A server tells of these no more, though it was not asked to stop.
+    pub fn unsubscribed(&self, server: ServerId, bases: &[String]) {
         let mut table = self.table();
         let table = &mut *table;
-        for (base, entry) in &mut table.pipes {
-            entry.is_subscribed = false;
-            entry.publishing.clear();
-            table.changed.insert(base.clone());
+        for base in bases {
+            if table.pipes.get(base).is_some_and(|entry| entry.subscribed == Some(server)) {
+                table.doubt(base);
+                self.servers.change(base);
+            }
+        }
+    }
+
+    /// A server tells of nothing any more.
+    pub fn all_unsubscribed(&self, server: ServerId) {
+        self.resubscribe(|_, by| by == server);
+    }
+
+    /// Slots have gone from server to server: their pipes are subscribed to where they are now.
+    pub fn moved(&self) {
+        self.resubscribe(|base, by| !self.servers.is_owner(by, Slot::of(base)));
+    }
+
+    /// Has all pipes subscribed anew that are not, and those for which the server that told of them is none any more.
+    fn resubscribe(&self, is_over: impl Fn(&str, ServerId) -> bool) {
+        let mut table = self.table();
+        let over: Vec<String> = table
+            .pipes
+            .iter()
+            .filter(|(base, entry)| entry.subscribed.is_none_or(|by| is_over(base, by)))
+            .map(|(base, _)| base.clone())
+            .collect();
+        for base in over {
+            if table.pipes.get(&base).is_some_and(|entry| entry.subscribed.is_some()) {
+                table.doubt(&base);
+            }
+            self.servers.change(&base);
+        }
+    }
+
+    /// Of what a server tells again there is something that may not have been heard before.
+    pub fn is_doubted(&self, server: ServerId) -> bool {
+        let table = self.table();
+        table.doubted.iter().any(|base| table.pipes.get(base).is_some_and(|entry| entry.subscribed == Some(server)))
+    }
+
+    /// All of that.
+    pub fn doubted(&self, server: ServerId) -> Vec<Doubt> {
+        let table = self.table();
+        let doubt = |base: &String| {
+            let entry = table.pipes.get(base).filter(|entry| entry.subscribed == Some(server))?;
+            Some(Doubt { base: base.clone(), pipe: entry.pipe.clone(), version: entry.doubt? })
+        };
+        table.doubted.iter().filter_map(doubt).collect()
+    }
+
+    /// Of these something may have been lost, and is looked for from where the pipes stand now.
+    pub fn lost(&self, doubted: &[Doubt]) {
+        let mut table = self.table();
+        let table = &mut *table;
+        for Doubt { base, pipe, version } in doubted {
+            let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.doubt == Some(*version)) else { continue };
+            entry.doubt = None;
+            table.doubted.remove(base);
+            if entry.registered.is_some() {
+                entry.newest = None;
+            }
+            for ear in entry.listeners.ears().filter_map(|id| self.ears.get(usize::from(id.0))) {
+                ear.push([News::Lost(pipe.clone())], None);
+            }
         }
     }
 
@@ -208,7 +283,13 @@ impl Listened {
     pub fn lost_all(&self) {
         // Under the lock, so that it stands behind all that was heard before.
         let mut table = self.table();
-        table.pipes.values_mut().filter(|entry| entry.registered.is_some()).for_each(|entry| entry.newest = None);
+        table.doubted.clear();
+        for entry in table.pipes.values_mut() {
+            entry.doubt = None;
+            if entry.registered.is_some() {
+                entry.newest = None;
+            }
+        }
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
     }
 
@@ -273,7 +354,7 @@ impl Listened {
         let entry = table.pipes.get_mut(base)?;
         let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
         let is_heard = newest.epoch == position.epoch && newest.index >= position.index;
-        if is_heard || !entry.is_subscribed || entry.listeners.count() == 0 {
+        if is_heard || entry.subscribed.is_none() || entry.listeners.count() == 0 {
             return None;
         }
         let (heard, hearing) = oneshot::channel();
@@ -283,11 +364,21 @@ impl Listened {
 }
 
 impl Table {
+    /// The subscription of a pipe has ended unasked.
+    fn doubt(&mut self, base: &str) {
+        let Some(entry) = self.pipes.get_mut(base) else { return };
+        self.version += 1;
+        entry.unsubscribe();
+        entry.doubt = Some(self.version);
+        self.doubted.insert(base.to_owned());
+    }
+
     /// A pipe that nobody listens to and that Redis knows of is none.
     fn forget(&mut self, base: &str) {
-        let is_over = |entry: &Entry| entry.listeners.count() == 0 && !entry.is_subscribed;
+        let is_over = |entry: &Entry| entry.listeners.count() == 0 && entry.subscribed.is_none();
         if !self.untold.contains(base) && self.pipes.get(base).is_some_and(is_over) {
             self.pipes.remove(base);
+            self.doubted.remove(base);
         }
     }
 }
@@ -298,12 +389,19 @@ impl Entry {
             pipe: pipe.clone(),
             listeners: Listeners::Nobody,
             counted: 0,
-            is_subscribed: false,
+            subscribed: None,
+            doubt: None,
             subscribing: Vec::new(),
             registered: None,
             newest: None,
             publishing: Vec::new(),
         }
+    }
+
+    /// Publishers do not wait for what may never be heard.
+    fn unsubscribe(&mut self) {
+        self.subscribed = None;
+        self.publishing.clear();
     }
 }
 

@@ -47,10 +47,18 @@ impl Registry {
 
     /// Tells what has not been told or was not answered.
     pub async fn tell_untold(self: &Arc<Registry>) -> Result<(), StoreError> {
+        let untold = self.listened.untold().into_iter();
+        self.tell_each(untold.filter_map(|(base, pipe)| Some((base, pipe?)))).await
+    }
+
+    /// Tells of each of these pipes.
+    pub async fn tell_each(
+        self: &Arc<Registry>,
+        pipes: impl Iterator<Item = (String, Pipe)>,
+    ) -> Result<(), StoreError> {
         let mut calls = JoinSet::new();
         let mut outcome = Ok(());
-        for (base, pipe) in self.listened.untold() {
-            let Some(pipe) = pipe else { continue };
+        for (base, pipe) in pipes {
             let registry = Arc::clone(self);
             if calls.len() >= CALLS_MAX
                 && let Some(Ok(Err(error))) = calls.join_next().await

@@ -2,7 +2,7 @@
 
 use sha1::{Digest, Sha1};
 
-use super::call::{Call, Slot};
+use super::call::Call;
 use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_MILLIS_MAX};
 
 /// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
@@ -38,7 +38,7 @@ impl Script {
         for key in keys {
             command.arg(key.as_ref());
         }
-        Call { slot: Slot::of(keys.first().map_or("", AsRef::as_ref)), command }
+        Call::with(command, keys.first().map_or("", AsRef::as_ref))
     }
 
     /// What teaches it to a server.

@@ -1,5 +1,8 @@
+use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::super::address::Address;
+use super::super::server::{Kept, Server};
 use super::*;
 use crate::clock::UnixMillis;
 use crate::pipe::{Encoded, Message, PipeName};
@@ -11,9 +14,25 @@ fn pipe() -> Pipe {
     Pipe::Named(TenantId(1), PipeName::for_publish("room").unwrap())
 }
 
+const SERVER: ServerId = ServerId(0);
+
+/// One server that has all slots.
+fn servers() -> Arc<Servers> {
+    let Ok(Address::One(place)) = Address::parse("redis://here") else { panic!("an address") };
+    let server = Arc::new(Server::new(SERVER, watch::channel(place).1));
+    let servers = Servers::new(false);
+    servers.install(vec![Arc::new(Kept { server, tasks: Vec::new() })], Vec::new());
+    Arc::new(servers)
+}
+
 fn listened() -> (Listened, Arc<Ear>) {
     let ear = Ear::new(1_000_000, Box::new(|| {}));
-    (Listened::new(vec![Arc::clone(&ear)]), ear)
+    (Listened::new(vec![Arc::clone(&ear)], servers()), ear)
+}
+
+fn changes(listened: &Listened) -> Changes {
+    let server = listened.servers.owner(Slot::of(BASE)).unwrap();
+    listened.changes(SERVER, server.take_changed(9))
 }
 
 fn at(epoch: u64, index: u64) -> Position {
@@ -43,8 +62,8 @@ fn delivery(position: Position, id: u64) -> Arc<Delivery> {
 fn registered(index: u64) -> (Listened, Arc<Ear>) {
     let (listened, ear) = listened();
     listened.listen(BASE, &pipe(), EarId(0)).expect("it is not subscribed yet");
-    assert_eq!(listened.changes(9).subscribe, [BASE]);
-    listened.subscribed(&[BASE.to_owned()]);
+    assert_eq!(changes(&listened).subscribe, [BASE]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
     let count = listened.count(BASE);
     listened.told(BASE, count, newest(1, index));
     assert!(listened.untold().is_empty());
@@ -94,7 +113,7 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
     assert!(waiting[0].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Empty));
-    listened.all_unsubscribed();
+    listened.all_unsubscribed(SERVER);
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(listened.hearing(BASE, at(1, 13)).is_none(), "nothing is heard now");
 }
@@ -103,11 +122,11 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
 fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
     let (listened, _ear) = registered(10);
     listened.unlisten(BASE, EarId(0));
-    assert_eq!(listened.changes(9).unsubscribe, [BASE]);
+    assert_eq!(changes(&listened).unsubscribe, [BASE]);
     let mut waiting = listened.listen(BASE, &pipe(), EarId(0)).expect("Redis was told to stop");
-    assert_eq!(listened.changes(9).subscribe, [BASE]);
+    assert_eq!(changes(&listened).subscribe, [BASE]);
     assert!(waiting.try_recv().is_err());
-    listened.subscribed(&[BASE.to_owned()]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
     assert_eq!(waiting.try_recv(), Ok(()));
 }
 
@@ -115,7 +134,7 @@ fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
 fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
     let (listened, _ear) = registered(10);
     listened.unlisten(BASE, EarId(0));
-    listened.changes(9);
+    changes(&listened);
     assert_eq!(listened.untold().len(), 1, "Redis counts one yet");
     let count = listened.count(BASE);
     assert_eq!(count.connections, 0);
