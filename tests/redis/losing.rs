@@ -118,15 +118,15 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
 }
 
 /// What a hub makes of the news of one pipe: each message once and in order, or a panic.
-struct Follower<'n> {
-    node: &'n Node,
-    pipe: Pipe,
-    position: Position,
-    texts: Vec<String>,
+pub struct Follower<'n> {
+    pub node: &'n Node,
+    pub pipe: Pipe,
+    pub position: Position,
+    pub texts: Vec<String>,
 }
 
 impl Follower<'_> {
-    async fn follow_to(&mut self, count: usize) {
+    pub async fn follow_to(&mut self, count: usize) {
         while self.texts.len() < count {
             self.node.woken.notified().await;
             for news in self.node.ear.take() {
