@@ -280,9 +280,16 @@ impl Commands {
 /// Nobody knows whether it was done.
 fn unknown(server: &dyn Display, what: &str) -> StoreError {
     StoreError::Unavailable(format!(
-        "Redis at {server}: {what}, so it may have been done or not; it may be tried again, and a message with an id of \
-         its own is not published twice then"
+        "Redis at {server}: {what}, so {UNKNOWN}; it may be tried again, and a message with an id of its own is not \
+         published twice then"
     ))
+}
+
+const UNKNOWN: &str = "it may have been done or not";
+
+/// Whether an error leaves it open what was done.
+pub fn is_unknown(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(why) if why.contains(UNKNOWN))
 }
 
 fn refused(server: &Kept, error: &RedisError) -> StoreError {

@@ -31,6 +31,30 @@ struct Table {
     doubted: HashSet<String>,
     /// Of the newest count or doubt.
     version: u64,
+    letters: LetterBox,
+}
+
+/// The channel of this node's letters.
+#[derive(Default)]
+struct LetterBox {
+    wanted: Option<String>,
+    /// The server that tells of it.
+    subscribed: Option<ServerId>,
+}
+
+impl LetterBox {
+    fn is(&self, channel: &str) -> bool {
+        self.wanted.as_deref() == Some(channel)
+    }
+
+    /// What must be asked about a channel that is no pipe's.
+    fn change(&self, channel: &str, changes: &mut Changes) {
+        match (self.is(channel), self.subscribed) {
+            (true, None) => changes.subscribe.push(channel.to_owned()),
+            (true, Some(_)) => {}
+            (false, _) => changes.unsubscribe.push(channel.to_owned()),
+        }
+    }
 }
 
 struct Entry {
@@ -50,6 +74,18 @@ struct Entry {
     newest: Option<Newest>,
     /// Publishers who wait until their messages have been heard here.
     publishing: Vec<(Position, oneshot::Sender<()>)>,
+    dismissed: Dismissed,
+    /// Whether the others were told that the user of this log is here; Redis may have forgotten it.
+    is_marked: bool,
+}
+
+/// When whoever had logged in as the user of a log was last sent away, as Redis counts it.
+#[derive(Clone, Copy, Default)]
+struct Dismissed {
+    /// As of the registration or later: the ears know. `None` before there was a registration.
+    known_at: Option<u64>,
+    /// Heard before there was one.
+    heard_at: u64,
 }
 
 /// The newest message of a pipe, as far as it is known here.
@@ -65,6 +101,36 @@ pub struct Newest {
 pub struct Count {
     pub connections: u64,
     pub version: u64,
+    pub mark: Mark,
+}
+
+/// What becomes of the mark of a log that its user is here, as far as others were told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// It is set, and who sets it tells the others.
+    Tell,
+    /// It is set again: Redis has forgotten it, and the others have not.
+    Again,
+    /// It stays as it is.
+    Leave,
+}
+
+impl Mark {
+    /// As the script takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mark::Tell => "tell",
+            Mark::Again => "again",
+            Mark::Leave => "leave",
+        }
+    }
+}
+
+/// What Redis answered to a count.
+pub struct Told {
+    pub newest: Newest,
+    /// When the user of a log was last dismissed; 0 for never.
+    pub dismissed_at: u64,
 }
 
 /// A pipe of which something may not have been heard.
@@ -94,6 +160,8 @@ impl Listened {
     pub fn listen(&self, base: &str, pipe: &Pipe, ear: EarId) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
         let entry = table.pipes.entry(base.to_owned()).or_insert_with(|| Entry::new(pipe));
+        // Who had gone may be away for the others by now.
+        entry.is_marked &= entry.listeners.count() > 0;
         entry.listeners.add(ear);
         let waiting = entry.subscribed.is_none().then(|| {
             let (subscribed, waiting) = oneshot::channel();
@@ -120,21 +188,23 @@ impl Listened {
     }
 
     /// How many connections there are now, as a count that is later than all before.
-    pub fn count(&self, base: &str) -> Count {
+    pub fn count(&self, base: &str, mark: Mark) -> Count {
         let mut table = self.table();
         table.version += 1;
         let version = table.version;
-        let connections = table.pipes.get_mut(base).map_or(0, |entry| {
-            entry.counted = version;
-            entry.listeners.count()
-        });
-        Count { connections, version }
+        let Some(entry) = table.pipes.get_mut(base) else { return Count { connections: 0, version, mark } };
+        entry.counted = version;
+        let mark = if entry.is_marked { Mark::Again } else { mark };
+        Count { connections: entry.listeners.count(), version, mark }
     }
 
-    /// Redis was told a count, and answered where the pipe stands.
-    pub fn told(&self, base: &str, count: Count, newest: Newest) {
+    /// Redis was told a count.
+    pub fn told(&self, base: &str, count: Count, told: Told) {
         let mut table = self.table();
         if let Some(entry) = table.pipes.get_mut(base) {
+            let Told { newest, dismissed_at } = told;
+            let is_news = entry.dismissed.registered(dismissed_at);
+            self.dismiss_if(is_news, entry);
             // A later count that never arrives must not pass for told.
             let is_latest = entry.counted == count.version && entry.listeners.count() == count.connections;
             // Answers overtake each other; a pipe in another epoch stands anew.
@@ -144,6 +214,7 @@ impl Listened {
             if !is_latest {
                 return;
             }
+            entry.is_marked = count.connections > 0 && count.mark != Mark::Leave;
         }
         table.untold.remove(base);
         table.forget(base);
@@ -156,11 +227,36 @@ impl Listened {
         table.untold.iter().map(|base| (base.clone(), pipe_of(base))).collect()
     }
 
+    /// The others take the users who are here for gone.
+    pub fn unmark_all(&self) {
+        self.table().pipes.values_mut().for_each(|entry| entry.is_marked = false);
+    }
+
     /// Redis may have forgotten what it was told.
     pub fn tell_all(&self) {
         let mut table = self.table();
-        let bases: Vec<String> = table.pipes.keys().cloned().collect();
-        table.untold.extend(bases);
+        let table = &mut *table;
+        for (base, entry) in &mut table.pipes {
+            // Whoever is being told now may have known nothing of that.
+            entry.counted = 0;
+            table.untold.insert(base.clone());
+        }
+    }
+
+    /// Letters to this node come by this channel from now on.
+    pub fn open_letters(&self, channel: String) {
+        let mut table = self.table();
+        if !table.letters.is(&channel) {
+            self.servers.change(&channel);
+            table.letters.subscribed = None;
+            let before = table.letters.wanted.replace(channel);
+            before.iter().for_each(|channel| self.servers.change(channel));
+        }
+    }
+
+    /// Whether it is one.
+    pub fn is_letters(&self, channel: &str) -> bool {
+        self.table().letters.is(channel)
     }
 
     /// What must be asked of a server, of what has changed there; from now on it counts as asked.
@@ -168,6 +264,9 @@ impl Listened {
         let mut table = self.table();
         let mut changes = Changes::default();
         for base in changed {
+            if !table.pipes.contains_key(&base) {
+                table.letters.change(&base, &mut changes);
+            }
             let Some(entry) = table.pipes.get_mut(&base) else { continue };
             match (entry.listeners.count() > 0, entry.subscribed) {
                 (true, None) if self.servers.is_owner(server, Slot::of(&base)) => changes.subscribe.push(base),
@@ -175,6 +274,7 @@ impl Listened {
                     // Whoever listens from here on asks once more, which goes out behind this.
                     entry.unsubscribe();
                     (entry.registered, entry.newest, entry.doubt) = (None, None, None);
+                    entry.dismissed = Dismissed::default();
                     table.doubted.remove(&base);
                     table.forget(&base);
                     // Another server has ended it by itself, or will when it has no more to do with the slot.
@@ -192,6 +292,9 @@ impl Listened {
     pub fn subscribed(&self, server: ServerId, bases: &[String]) {
         let mut table = self.table();
         for base in bases {
+            if table.letters.is(base) && self.servers.is_owner(server, Slot::of(base)) {
+                table.letters.subscribed = Some(server);
+            }
             if let Some(entry) = table.pipes.get_mut(base)
                 && self.servers.is_owner(server, Slot::of(base))
             {
@@ -212,6 +315,10 @@ impl Listened {
         let mut table = self.table();
         let table = &mut *table;
         for base in bases {
+            if table.letters.is(base) && table.letters.subscribed == Some(server) {
+                table.letters.subscribed = None;
+                self.servers.change(base);
+            }
             if table.pipes.get(base).is_some_and(|entry| entry.subscribed == Some(server)) {
                 table.doubt(base);
                 self.servers.change(base);
@@ -243,6 +350,12 @@ impl Listened {
                 table.doubt(&base);
             }
             self.servers.change(&base);
+        }
+        if let LetterBox { wanted: Some(channel), subscribed } = &mut table.letters
+            && subscribed.is_none_or(|by| is_over(channel, by))
+        {
+            *subscribed = None;
+            self.servers.change(channel);
         }
     }
 
@@ -348,6 +461,22 @@ impl Listened {
         before
     }
 
+    /// Redis has announced that whoever had logged in as the user of a log is sent away.
+    pub fn dismissed(&self, base: &str, at: u64) {
+        let mut table = self.table();
+        if let Some(entry) = table.pipes.get_mut(base) {
+            let is_news = entry.dismissed.heard(at);
+            self.dismiss_if(is_news, entry);
+        }
+    }
+
+    fn dismiss_if(&self, is_news: bool, entry: &Entry) {
+        let ears = entry.listeners.ears().filter(|_| is_news);
+        for ear in ears.filter_map(|id| self.ear(id)) {
+            ear.push([News::Dismissed(entry.pipe.clone())], None);
+        }
+    }
+
     /// What a publisher waits for until its message has been heard here, if it will be.
     pub fn hearing(&self, base: &str, position: Position) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
@@ -395,6 +524,8 @@ impl Entry {
             registered: None,
             newest: None,
             publishing: Vec::new(),
+            dismissed: Dismissed::default(),
+            is_marked: false,
         }
     }
 
@@ -402,6 +533,27 @@ impl Entry {
     fn unsubscribe(&mut self) {
         self.subscribed = None;
         self.publishing.clear();
+    }
+}
+
+impl Dismissed {
+    /// It was so late when Redis was told of the listeners. Answers whether somebody must be told who came before.
+    fn registered(&mut self, at: u64) -> bool {
+        let before = self.known_at.unwrap_or(at);
+        let newest = before.max(at).max(self.heard_at);
+        self.known_at = Some(newest);
+        // What was heard before the first registration was answered may have come behind it.
+        newest > before
+    }
+
+    /// The same, when it is announced.
+    fn heard(&mut self, at: u64) -> bool {
+        self.heard_at = self.heard_at.max(at);
+        let is_news = self.known_at.is_some_and(|known| at > known);
+        if is_news {
+            self.known_at = Some(at);
+        }
+        is_news
     }
 }
 

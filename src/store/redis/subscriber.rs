@@ -196,7 +196,7 @@ impl Subscriber {
 async fn tell_doubted(listened: Arc<Listened>, registry: Arc<Registry>, server: ServerId) {
     let doubted = listened.doubted(server);
     let pipes = || doubted.iter().map(|doubt| (doubt.base.clone(), doubt.pipe.clone()));
-    while let Err(error) = registry.tell_each(pipes()).await {
+    while let Err(error) = registry.tell_counts(pipes()).await {
         tracing::debug!("who listens here is told once more: {error}");
         tokio::time::sleep(BACKOFF).await;
     }
@@ -229,6 +229,14 @@ pub async fn hear(
 
 async fn hear_one(announcement: &Announcement, listened: &Listened, registry: &Arc<Registry>) {
     let Ok(base) = std::str::from_utf8(&announcement.channel) else { return };
+    if listened.is_letters(base) {
+        registry.letters.put(announcement.record.clone());
+        return;
+    }
+    if let Some(at) = record::dismissal_of(&announcement.record) {
+        listened.dismissed(base, at);
+        return;
+    }
     let Some((pipe, ears)) = listened.ears_of(base) else { return };
     let Some(delivery) = record::delivery_of(&pipe, &announcement.record) else {
         tracing::error!("something was announced to {} that is no message of ours", pipe.shown_name());
