@@ -8,6 +8,7 @@ mod browser;
 #[allow(dead_code)]
 #[path = "../world/clock.rs"]
 mod clock;
+mod cluster;
 mod left;
 mod losing;
 #[path = "../world/node.rs"]

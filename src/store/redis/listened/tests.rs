@@ -2,7 +2,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::super::address::Address;
+use super::super::call::Slot;
 use super::super::server::{Kept, Server};
+use super::subscriptions::Changes;
 use super::*;
 use crate::clock::UnixMillis;
 use crate::pipe::{Encoded, Message, PipeName};
