@@ -28,13 +28,15 @@ impl Listened {
     }
 
     /// The version of the count that Redis has of a pipe; 0 if it has none. If it should be a later one, it is told once
-    /// more.
-    pub fn counted(&self, base: &str, version: u64) {
+    /// more; answers whether it is.
+    pub fn is_told_again(&self, base: &str, version: u64) -> bool {
         let mut table = self.table();
         let is_late = |entry: &Entry| entry.listeners.count() > 0 && entry.counted > version;
-        if table.pipes.get(base).is_some_and(is_late) {
+        let is_late = table.pipes.get(base).is_some_and(is_late);
+        if is_late {
             table.untold.insert(base.to_owned());
         }
+        is_late
     }
 }
 

@@ -277,8 +277,8 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
 fn a_count_that_redis_does_not_have_is_told_again() {
     let (listened, _ear) = registered(10);
     let version = listened.count(BASE, Mark::Leave).version;
-    listened.counted(BASE, version);
+    assert!(!listened.is_told_again(BASE, version));
     assert!(listened.untold().is_empty());
-    listened.counted(BASE, 0);
+    assert!(listened.is_told_again(BASE, 0));
     assert_eq!(listened.untold().len(), 1);
 }
