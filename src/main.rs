@@ -36,6 +36,10 @@ fn main() -> ExitCode {
                 println!("{}: {count} records; start a node with this --data-dir", directory.display());
                 Ok(())
             }
+            Command::Health(address) => {
+                println!("{}", ws::health::ask(address)?);
+                Ok(())
+            }
             Command::CheckConfig(text) | Command::Say(text) => {
                 print!("{text}");
                 Ok(())
@@ -85,6 +89,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
     let status = Arc::new(Status::new());
     let node = Node::new(store, clock, posts.shards(), node_config, Arc::clone(&status));
+    node.join().await.map_err(in_a_line)?;
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;
@@ -111,12 +116,15 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let of_node = Arc::clone(&node);
     let browsers =
         tokio::spawn(async move { ws::serve(listener, posts, site, of_node, status, &of_browsers, stopped).await });
+    let of_attending = Arc::clone(&node);
+    let attending = tokio::spawn(async move { of_attending.attend().await });
     stopping.await_any().await;
     tracing::info!("stopping");
     // Both are told at once; whoever is gone already does not hear it.
     let _ = stop.send(true);
     sql.await.map_err(in_a_line)?;
     browsers.await.map_err(in_a_line)?.map_err(in_a_line)?;
+    attending.abort();
     node.close().await;
     Ok(())
 }

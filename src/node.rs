@@ -4,13 +4,21 @@
 mod browsers;
 mod clients;
 mod connections;
+mod counts;
+mod everywhere;
+mod left_behind;
+mod letters;
 mod origins;
+mod presence;
 mod records;
+mod written;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Retention};
@@ -19,15 +27,29 @@ use crate::status::Status;
 use crate::store::Store;
 use crate::user::{About, TenantId, UserId};
 
+use self::everywhere::{BrowsersOf, ClientsOf, Everywhere, SubscribersOf};
+use self::letters::Letters;
+
+/// Who subscribes to some pipes, being read.
+pub type Subscribers = Everywhere<SubscribersOf>;
+/// The SQL clients of all nodes, being read.
+pub type AllClients = Everywhere<ClientsOf>;
+/// The connections of browsers of all nodes, being read.
+pub type AllBrowsers = Everywhere<BrowsersOf>;
+
 pub use self::browsers::{Answer, Ask, Visitor};
-pub use self::clients::{Client, ClientEntry, Clients, End, shortened};
-pub use self::connections::{Connected, ConnectedPage, ConnectedSince};
+pub use self::clients::{Client, ClientEntry, Clients, End, SeenClient, shortened};
+pub use self::connections::{Connected, ConnectedPage};
+pub use self::counts::Counts;
+pub use self::everywhere::{Missing, Others, SUBSCRIBED_PIPES_MAX, Subscriber};
 pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{
-    Ear, EarId, Listening, News, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, StoreError,
+    Ear, EarId, Listening, News, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, StoreError,
 };
 
+/// So many browsers may ask at a time what other nodes know, too.
+const ASKING_BROWSERS_MAX: usize = 16;
 /// Users are spread over so many locks under which it is said that they come and go.
 const TELLING_COUNT: usize = 64;
 
@@ -41,6 +63,12 @@ pub struct Node {
     config: Config,
     status: Arc<Status>,
     clients: Arc<Clients>,
+    /// The number it has among those that share its store.
+    number: AtomicU16,
+    last_client: AtomicU32,
+    letters: Letters,
+    /// The turns of browsers that ask what other nodes know, too.
+    asking: Semaphore,
 }
 
 #[derive(Clone, Debug)]
@@ -129,12 +157,14 @@ pub trait Shard: Send + Sync {
     /// Answers some of the connections of this shard that a login of `tenant` may see, behind the slot `after`.
     fn connected(&self, tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage>);
 
-    /// Closes the connection with this serial number, and answers whether a login of `tenant` may see it.
-    fn disconnect(&self, tenant: TenantId, serial: u32, reply: oneshot::Sender<bool>);
+    /// Closes the connection with this [`Connected::number`], and answers whether there is one and a login of `tenant`
+    /// may see it.
+    fn disconnect(&self, tenant: TenantId, number: u64, reply: oneshot::Sender<bool>);
 }
 
 /// One connection that subscribes to a pipe.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "written::Present", into = "written::Present")]
 pub struct Present {
     pub slot: u32,
     /// Who is logged in on it.
@@ -142,8 +172,8 @@ pub struct Present {
     pub about: About,
 }
 
-/// Where a census goes on: which shard, and behind which of its slots.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// Where a census of this node goes on: which shard, and behind which of its slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Census {
     shard: usize,
     after: Option<u32>,
@@ -159,7 +189,53 @@ impl Node {
     ) -> Arc<Node> {
         let (presence, clients) = (Mutex::default(), Arc::default());
         let telling = (0..TELLING_COUNT).map(|_| tokio::sync::Mutex::new(())).collect();
-        Arc::new(Node { store, clock, shards, presence, telling, config, status, clients })
+        let (number, last_client, letters) = Default::default();
+        let asking = Semaphore::new(ASKING_BROWSERS_MAX);
+        Arc::new(Node {
+            store,
+            clock,
+            shards,
+            presence,
+            telling,
+            config,
+            status,
+            clients,
+            number,
+            last_client,
+            letters,
+            asking,
+        })
+    }
+
+    /// Learns which number this node has among those that share its store. Before, it is 0, as if it were alone.
+    pub async fn join(&self) -> Result<(), StoreError> {
+        if let Some(this) = self.store.peers().await?.first() {
+            self.number.store(this.0, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// This node, among those that share its store.
+    pub fn peer(&self) -> Peer {
+        Peer(self.number.load(Ordering::Relaxed))
+    }
+
+    /// Its number in the numbers of connections, where it has [`connections::NODE_BITS`].
+    fn number_in_numbers(&self) -> u32 {
+        u32::from(self.peer().0) & ((1 << connections::NODE_BITS) - 1)
+    }
+
+    /// A number for a new SQL client that no other client has, here or on another node: the node's in the upper bits.
+    pub fn number_for_client(&self) -> u32 {
+        let own_bits = u32::BITS - connections::NODE_BITS;
+        loop {
+            let last = self.last_client.fetch_add(1, Ordering::Relaxed);
+            let id = (self.number_in_numbers() << own_bits) | (last.wrapping_add(1) & ((1 << own_bits) - 1));
+            // After four million clients the numbers come back, and the first may still be here.
+            if id != 0 && !self.clients.has(id) {
+                return id;
+            }
+        }
     }
 
     pub fn clock(&self) -> &dyn Clock {
@@ -240,7 +316,22 @@ impl Node {
         self.store.listened(tenant, after, count_max).await
     }
 
-    /// Some of those who subscribe to a pipe, and where the census goes on; `None` is its end.
+    /// Who subscribes to these pipes of a tenant, at most [`SUBSCRIBED_PIPES_MAX`] of them, here and on the others.
+    pub fn subscribers(self: &Arc<Node>, tenant: TenantId, pipes: &[Pipe], others: &Others) -> Subscribers {
+        Subscribers::new(self, SubscribersOf::new(tenant, pipes), others)
+    }
+
+    /// The SQL clients that a login of `tenant` may see, here and on the others.
+    pub fn all_clients(self: &Arc<Node>, tenant: TenantId, others: &Others) -> AllClients {
+        AllClients::new(self, ClientsOf::new(tenant), others)
+    }
+
+    /// The connections of browsers that a login of `tenant` may see, here and on the others.
+    pub fn all_browsers(self: &Arc<Node>, tenant: TenantId, others: &Others) -> AllBrowsers {
+        AllBrowsers::new(self, BrowsersOf::new(tenant), others)
+    }
+
+    /// Some of those who subscribe to a pipe on this node, and where the census goes on; `None` is its end.
     pub async fn present(&self, pipe: &Pipe, census: Census, count_max: usize) -> (Vec<Present>, Option<Census>) {
         let Some(shard) = self.shards.get(census.shard) else { return (Vec::new(), None) };
         let (reply, answer) = oneshot::channel();
@@ -277,13 +368,7 @@ impl Node {
 
     /// The node stops: whoever was here was last seen now. Then the store is closed.
     pub async fn close(&self) {
-        let here = self.presence().take_all();
-        for (tenant, user) in here {
-            if let Err(error) = self.was_seen(tenant, user).await {
-                tracing::warn!("it was not written down when users were last seen: {error}");
-                break;
-            }
-        }
+        self.says_farewell().await;
         self.store.close().await;
     }
 

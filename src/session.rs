@@ -110,6 +110,8 @@ pub enum Ending {
     UnknownGeneration,
     /// It has not said, or not properly, who it is.
     NoHello,
+    /// What it has logged in with was taken back meanwhile.
+    Revoked,
 }
 
 impl Next {
@@ -368,7 +370,7 @@ impl Session {
         self.user = is_authorised.then_some(credentials.user);
         self.greet(&credentials.key, around);
         match self.user {
-            Some(user) => self.follow_log(user, log, around),
+            Some(user) => self.follow_log(user, credentials, log, around),
             None => Next::NOTHING,
         }
     }
@@ -395,6 +397,7 @@ impl Session {
     /// Leaves these subscriptions, here and at the node.
     pub fn departure(&self, subscriptions: Vec<SubscriptionId>, hub: &mut Hub) -> Option<Ask> {
         let leave: Vec<Pipe> = subscriptions.into_iter().map(|subscription| hub.unsubscribe(subscription)).collect();
-        (!leave.is_empty()).then(|| Ask::Listen { visitor: self.visitor(), take: Vec::new(), leave })
+        let ask = |leave| Ask::Listen { visitor: self.visitor(), take: Vec::new(), leave, login: None };
+        (!leave.is_empty()).then(|| ask(leave))
     }
 }

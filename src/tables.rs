@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::cometql::{Dialect, Expression, Kill, Statement, Transaction};
-use crate::node::{Client, ClientEntry, End, Node};
+use crate::cometql::{Dialect, Expression, Kill, ShowSubject, Statement, Transaction};
+use crate::node::{Client, ClientEntry, End, Missing, Node};
 use crate::user::TenantId;
 
 mod aggregate;
@@ -45,6 +45,7 @@ mod users_messages;
 mod users_time;
 mod value;
 mod walk;
+mod warnings;
 
 use catalog::Destination;
 use expression::{Context, Evaluator};
@@ -104,7 +105,8 @@ impl Caller {
         let session = Arc::new(Session::new(&login, node.config()));
         let now = node.clock().now();
         let client = node.clients().enter(login.connection_id, &login.user, &login.host, login.tenant, now);
-        let mut caller = Caller { domain: Domain { node, tenant: login.tenant }, login, session, client };
+        let domain = Domain { node, tenant: login.tenant, warnings: Arc::default() };
+        let mut caller = Caller { domain, login, session, client };
         if let Some(database) = caller.login.database.clone().filter(|database| !database.is_empty()) {
             caller.use_database(&database)?;
         }
@@ -119,6 +121,9 @@ impl Caller {
         if wanted != parameters.len() {
             let text = format!("Incorrect arguments to EXECUTE: {wanted} parameters and {} values", parameters.len());
             return Err(SqlError::new(1210, "HY000", text));
+        }
+        if !asks_about_last(statement) {
+            self.domain.warnings = Arc::default();
         }
         let reply = self.answer(statement, parameters).await;
         self.remember(statement, reply.as_ref());
@@ -225,23 +230,21 @@ impl Caller {
     async fn kill(&self, kill: &Kill, context: Context) -> Result<(), SqlError> {
         let evaluator = Evaluator { context: &context, scope: &Scope::nothing(), row: &[] };
         let id = evaluator.value(&kill.id).ok().as_ref().and_then(value::text_of);
-        if let Some(number) = id.as_ref().and_then(|id| id.parse().ok())
-            && self.has_ended(number, kill.query_only).await
-        {
-            return Ok(());
+        let mut missing = Vec::new();
+        if let Some(number) = id.as_ref().and_then(|id| id.parse().ok()) {
+            let (node, login) = (&self.domain.node, self.login.tenant);
+            let end = if kill.query_only { End::Statement } else { End::Connection };
+            if node.end_here(login, number, end).await {
+                return Ok(());
+            }
+            let mut others = node.others().await;
+            if node.end_elsewhere(login, number, end, &mut others).await {
+                return Ok(());
+            }
+            missing = others.take_missing();
         }
         let id = id.unwrap_or_else(|| if matches!(kill.id, Expression::Null(_)) { "NULL" } else { "?" }.to_owned());
-        Err(SqlError::new(1094, "HY000", format!("Unknown thread id: {id}")))
-    }
-
-    /// Ends a SQL client or its statement, or a browser's connection, which runs no statement. Answers whether this
-    /// login may see it.
-    async fn has_ended(&self, number: u64, query_only: bool) -> bool {
-        let (node, tenant) = (&self.domain.node, self.login.tenant);
-        match u32::try_from(number) {
-            Ok(id) => node.clients().end(id, tenant, if query_only { End::Statement } else { End::Connection }),
-            Err(_) => !query_only && node.disconnect(tenant, number).await,
-        }
+        Err(unknown_thread(&id, &missing))
     }
 
     /// From now on statements are about the tenant with this number, which only `root` may choose. Answers whom they
@@ -267,6 +270,11 @@ impl Caller {
         self.session.dialect
     }
 
+    /// For every reply: how many warnings the last statement has left, as far as its rows have been read.
+    pub fn warning_count(&self) -> u16 {
+        self.domain.warnings.count()
+    }
+
     /// For the status flags of every reply: autocommit is on.
     pub fn autocommit(&self) -> bool {
         self.session.autocommit
@@ -290,9 +298,28 @@ impl Caller {
             message_bytes_max: config.message_bytes_max,
             packet_bytes_max: config.packet_bytes_max,
             idle_seconds_max: config.idle_seconds_max,
+            warning_count: self.warning_count(),
             known: Vec::new(),
         }
     }
+}
+
+/// Whether a statement is about what the one before has left, and leaves that as it is.
+fn asks_about_last(statement: &Statement) -> bool {
+    match statement {
+        Statement::Show(show) => matches!(show.subject, ShowSubject::Warnings | ShowSubject::Errors),
+        // SELECT @@warning_count
+        Statement::Select(select) => select.from.is_none(),
+        _ => false,
+    }
+}
+
+fn unknown_thread(id: &str, missing: &[Missing]) -> SqlError {
+    let mut message = format!("Unknown thread id: {id}");
+    if let Some(missing) = missing.first() {
+        message += &format!(", as far as the answers go: {missing}, so try again");
+    }
+    SqlError::new(1094, "HY000", message)
 }
 
 pub enum Reply {

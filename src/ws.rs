@@ -1,6 +1,7 @@
 //! The browsers' wire: HTTP and WebSocket on one port. One listener deals its connections to the shards.
 
 pub mod codec;
+pub mod health;
 pub mod http;
 pub mod page;
 pub mod reactor;
@@ -98,9 +99,9 @@ pub async fn serve(
     let mailboxes: Vec<Arc<Mailbox>> = posts.0.iter().map(|post| Arc::clone(&post.mailbox)).collect();
     let mut threads = Vec::new();
     // Many nodes may share a store, and what one connection sends must not be taken for another's.
-    let node_number = getrandom::u32().map_err(io::Error::other)?;
+    let mark = node.mark_of_connections(getrandom::u32().map_err(io::Error::other)?);
     for (number, post) in (0..=u8::MAX).zip(posts.0) {
-        let place = ShardPlace { node: node_number, shard: number };
+        let place = ShardPlace { node: mark, shard: number };
         let shard = Shard::new(place, config, Arc::clone(&site), Arc::clone(&status));
         let reactor = Reactor::new(post, shard, Arc::clone(&node), tokio::runtime::Handle::current());
         threads.push(std::thread::Builder::new().name(format!("shard {number}")).spawn(move || reactor.run())?);

@@ -328,14 +328,19 @@ impl Connection {
         status
     }
 
+    /// How many warnings the last statement has left.
+    pub(super) fn warnings(&self) -> u16 {
+        self.caller.as_ref().map_or(0, Caller::warning_count)
+    }
+
     pub(super) fn ok(&mut self, done: &Done) {
-        let status = self.status();
-        self.stream.replies.packet(|out| reply::ok(out, done, status));
+        let (status, warnings) = (self.status(), self.warnings());
+        self.stream.replies.packet(|out| reply::ok(out, done, status, warnings));
     }
 
     fn eof(&mut self) {
         let status = self.status();
-        self.stream.replies.packet(|out| reply::eof(out, status));
+        self.stream.replies.packet(|out| reply::eof(out, status, 0));
     }
 
     fn error(&mut self, error: &SqlError) {

@@ -62,7 +62,6 @@ pub async fn serve(
         node,
         config: Arc::new(config),
         stop: stop.clone(),
-        last_connection_id: 0,
     };
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, tls = house.identity.is_some(), "SQL clients are welcome");
@@ -96,7 +95,6 @@ struct House {
     node: Arc<Node>,
     config: Arc<Config>,
     stop: watch::Receiver<bool>,
-    last_connection_id: u32,
 }
 
 impl House {
@@ -106,12 +104,11 @@ impl House {
             Ok(salt) => salt,
             Err(error) => return tracing::error!(%error, "the system gives no random bytes"),
         };
-        self.last_connection_id = self.last_connection_id.checked_add(1).unwrap_or(1);
         let door = Door {
             node: self.node.clone(),
             config: self.config.clone(),
             identity: self.identity.clone(),
-            connection_id: self.last_connection_id,
+            connection_id: self.node.number_for_client(),
             host: peer.ip().to_canonical().to_string(),
             salt,
         };

@@ -107,7 +107,8 @@ impl Connection {
         status.set(StatusFlags::SERVER_MORE_RESULTS_EXISTS, more);
         match reply {
             Reply::Done(done) => {
-                self.stream.replies.packet(|out| reply::ok(out, &done, status));
+                let warnings = self.warnings();
+                self.stream.replies.packet(|out| reply::ok(out, &done, status, warnings));
                 self.stream.flush_if_much().await?;
                 Ok(())
             }
@@ -118,8 +119,8 @@ impl Connection {
                     self.row(&columns, &row, form);
                     self.stream.flush_if_much().await?;
                 }
-                let manner = self.manner;
-                self.stream.replies.packet(|out| reply::rows_end(out, status, manner));
+                let (warnings, manner) = (self.warnings(), self.manner);
+                self.stream.replies.packet(|out| reply::rows_end(out, status, warnings, manner));
                 Ok(())
             }
         }
@@ -134,7 +135,7 @@ impl Connection {
             replies.packet(|out| reply::column(out, column, manner));
         }
         if !manner.deprecates_eof {
-            replies.packet(|out| reply::eof(out, status));
+            replies.packet(|out| reply::eof(out, status, 0));
         }
     }
 

@@ -36,12 +36,12 @@ impl Manner {
     }
 }
 
-pub(super) fn ok(out: &mut BytesMut, done: &Done, status: StatusFlags) {
+pub(super) fn ok(out: &mut BytesMut, done: &Done, status: StatusFlags, warnings: u16) {
     out.put_u8(0);
     put_length(out, done.affected);
     put_length(out, done.insert_id);
     out.put_u16_le(status.bits());
-    out.put_u16_le(0);
+    out.put_u16_le(warnings);
     if !done.info.is_empty() {
         put_counted(out, done.info.as_bytes());
     }
@@ -55,20 +55,20 @@ pub(super) fn error(out: &mut BytesMut, error: &SqlError) {
     out.put_slice(error.message.as_bytes());
 }
 
-pub(super) fn eof(out: &mut BytesMut, status: StatusFlags) {
+pub(super) fn eof(out: &mut BytesMut, status: StatusFlags, warnings: u16) {
     out.put_u8(0xFE);
-    out.put_u16_le(0);
+    out.put_u16_le(warnings);
     out.put_u16_le(status.bits());
 }
 
 /// What ends the rows: EOF, or the OK packet that looks like it.
-pub(super) fn rows_end(out: &mut BytesMut, status: StatusFlags, manner: Manner) {
+pub(super) fn rows_end(out: &mut BytesMut, status: StatusFlags, warnings: u16, manner: Manner) {
     if manner.deprecates_eof {
         out.put_slice(&[0xFE, 0, 0]);
         out.put_u16_le(status.bits());
-        out.put_u16_le(0);
+        out.put_u16_le(warnings);
     } else {
-        eof(out, status);
+        eof(out, status, warnings);
     }
 }
 
@@ -183,13 +183,13 @@ mod tests {
         let autocommit = StatusFlags::SERVER_STATUS_AUTOCOMMIT;
         let more = autocommit | StatusFlags::SERVER_MORE_RESULTS_EXISTS;
         let done = Done { affected: 3, insert_id: 300, info: "Records: 3".into() };
-        assert_eq!(written(|out| ok(out, &Done::default(), autocommit)), b"\0\0\0\x02\0\0\0");
-        assert_eq!(written(|out| ok(out, &done, more)), b"\0\x03\xfc\x2c\x01\x0a\0\0\0\x0aRecords: 3");
+        assert_eq!(written(|out| ok(out, &Done::default(), autocommit, 0)), b"\0\0\0\x02\0\0\0");
+        assert_eq!(written(|out| ok(out, &done, more, 0x102)), b"\0\x03\xfc\x2c\x01\x0a\0\x02\x01\x0aRecords: 3");
         let refused = SqlError::new(1045, "28000", "Access denied");
         assert_eq!(written(|out| error(out, &refused)), b"\xff\x15\x04#28000Access denied");
-        assert_eq!(written(|out| eof(out, autocommit)), b"\xfe\0\0\x02\0");
-        assert_eq!(written(|out| rows_end(out, more, CLASSIC)), b"\xfe\0\0\x0a\0");
-        assert_eq!(written(|out| rows_end(out, more, MODERN)), b"\xfe\0\0\x0a\0\0\0");
+        assert_eq!(written(|out| eof(out, autocommit, 0)), b"\xfe\0\0\x02\0");
+        assert_eq!(written(|out| rows_end(out, more, 0x102, CLASSIC)), b"\xfe\x02\x01\x0a\0");
+        assert_eq!(written(|out| rows_end(out, more, 0x102, MODERN)), b"\xfe\0\0\x0a\0\x02\x01");
     }
 
     #[test]

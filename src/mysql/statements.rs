@@ -37,13 +37,13 @@ impl Connection {
             replies.packet(|out| reply::parameter(out, manner));
         }
         if parameters > 0 && !manner.deprecates_eof {
-            replies.packet(|out| reply::eof(out, status));
+            replies.packet(|out| reply::eof(out, status, 0));
         }
         for column in &columns {
             replies.packet(|out| reply::column(out, column, manner));
         }
         if !columns.is_empty() && !manner.deprecates_eof {
-            replies.packet(|out| reply::eof(out, status));
+            replies.packet(|out| reply::eof(out, status, 0));
         }
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Connection {
                 // Where others have had their EOF, these still wait for one, in their own form.
                 if self.manner.deprecates_eof {
                     let manner = self.manner;
-                    self.stream.replies.packet(|out| reply::rows_end(out, status, manner));
+                    self.stream.replies.packet(|out| reply::rows_end(out, status, 0, manner));
                 }
                 let source = RowSource::new(rows.rows, rows.more);
                 let cursor = Cursor { columns: rows.columns, rows: source };
@@ -105,8 +105,8 @@ impl Connection {
             status |= StatusFlags::SERVER_STATUS_CURSOR_EXISTS;
             self.prepared.get(id, "mysqld_stmt_fetch")?.cursor = Some(cursor);
         }
-        let manner = self.manner;
-        self.stream.replies.packet(|out| reply::rows_end(out, status, manner));
+        let (warnings, manner) = (self.warnings(), self.manner);
+        self.stream.replies.packet(|out| reply::rows_end(out, status, warnings, manner));
         Ok(())
     }
 

@@ -1,16 +1,13 @@
 //! What browsers' sessions ask of the node.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
 use super::{
-    Census, EarId, Listening, Node, Page, PageMax, Present, Publish, Published, Record, Recovered, Seen, Since,
-    StoreError,
+    EarId, Listening, Node, Page, PageMax, Present, Publish, Published, Record, Recovered, Seen, Since, StoreError,
 };
-use crate::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeKind, PipeName, Position};
-use crate::presence::Ticket;
+use crate::pipe::{ConnectionId, Pipe, Position};
 use crate::user::{Credentials, TenantId, UserId, user_of_token};
 
 /// What is read of a history at a time: a page is sent before the next is read.
@@ -23,11 +20,14 @@ const USERS_MAX: usize = 10_000;
 pub enum Ask {
     /// Is this who it says it is?
     Authorise(Credentials),
-    /// The visitor takes these pipes and leaves those. Whoever takes a user's log is this user.
+    /// The visitor takes these pipes and leaves those. Whoever takes a user's log is this user, and shows once more
+    /// with what it has logged in: that may have been revoked before anybody could be told who listens to the log. Then
+    /// the answer is that it is not authorised.
     Listen {
         visitor: Visitor,
         take: Vec<Pipe>,
         leave: Vec<Pipe>,
+        login: Option<Box<Credentials>>,
     },
     /// What was published to a pipe behind a position.
     Recover {
@@ -73,6 +73,7 @@ pub enum Answer {
     Page(Result<Page, StoreError>),
     Published(Result<Published, StoreError>),
     Count(Result<u64, StoreError>),
+    /// Of the nodes that answered in time.
     Users(Vec<Present>),
     Data(Result<Option<String>, StoreError>),
     Seen(Result<Seen, StoreError>),
@@ -83,7 +84,13 @@ impl Node {
     pub async fn run(self: &Arc<Node>, ask: Ask) -> Answer {
         match ask {
             Ask::Authorise(credentials) => Answer::Authorised(self.authorise(&credentials).await),
-            Ask::Listen { visitor, take, leave } => Answer::Listening(self.listen(&visitor, &take, &leave).await),
+            Ask::Listen { visitor, take, leave, login } => {
+                let listening = self.listen(&visitor, &take, &leave).await;
+                match login {
+                    Some(login) if listening.is_ok() => self.still_authorised(&login, listening).await,
+                    _ => Answer::Listening(listening),
+                }
+            }
             Ask::Recover { pipe, after } => Answer::Recovered(self.recover(&pipe, after).await),
             Ask::Read { pipe, since } => Answer::Page(self.store.history(&pipe, since, PAGE).await),
             Ask::Take { log, index } => Answer::Taken(self.store.take(&log, index).await),
@@ -121,6 +128,15 @@ impl Node {
         Ok(!hash.is_empty() && bool::from(hash.as_bytes().ct_eq(key.as_bytes())))
     }
 
+    /// From now on a login that is revoked is sent away; what was revoked until now is seen here.
+    async fn still_authorised(&self, login: &Credentials, listening: Result<Vec<Listening>, StoreError>) -> Answer {
+        match self.authorise(login).await {
+            Ok(true) => Answer::Listening(listening),
+            Ok(false) => Answer::Authorised(Ok(false)),
+            Err(error) => Answer::Listening(Err(error)),
+        }
+    }
+
     /// Leaves and takes every one of the pipes, whatever becomes of the others: who was told of an error leaves all
     /// that it asked for.
     async fn listen(
@@ -141,122 +157,39 @@ impl Node {
 
     async fn leave(self: &Arc<Node>, visitor: &Visitor, pipe: &Pipe) {
         let listeners = self.store.unlisten(pipe, visitor.ear).await;
-        match (pipe, listeners) {
-            (Pipe::Named(_, name), _) => self.track(visitor, name, "unsubscription").await,
-            (Pipe::Log(_, user), Ok(0)) => self.went(visitor.tenant, *user),
-            (Pipe::Log(_, user), Err(error)) => {
-                tracing::warn!("it is not known whether user {} has gone: {error}", user.number());
-                // The grace ends with a look at who is here.
-                self.went(visitor.tenant, *user);
-            }
-            (Pipe::Log(..), Ok(_)) => {}
+        match pipe {
+            Pipe::Named(_, name) => self.track_departure(visitor, pipe, name).await,
+            Pipe::Log(tenant, user) => self.left(*tenant, *user, listeners),
         }
     }
 
     async fn take(&self, visitor: &Visitor, pipe: &Pipe) -> Result<Listening, StoreError> {
-        // The newcomer does not see its own event: it is the origin.
-        if let Pipe::Named(_, name) = pipe {
-            self.track(visitor, name, "subscription").await;
+        match pipe {
+            // The newcomer does not see its own event: it is the origin.
+            Pipe::Named(_, name) => self.track_arrival(visitor, pipe, name).await,
+            Pipe::Log(tenant, user) => self.comes(*tenant, *user),
         }
         let listening = self.store.listen(pipe, visitor.ear).await?;
-        if let Pipe::Log(tenant, user) = pipe {
-            self.came(*tenant, *user, listening.has_appeared).await?;
+        if let (Pipe::Log(tenant, user), true) = (pipe, listening.has_appeared) {
+            self.has_appeared(*tenant, *user).await?;
         }
         Ok(listening)
     }
 
-    /// `track_*` pipes tell who comes and goes. When that cannot be told, coming and going go on: a departure that
-    /// stops halfway would leave somebody listening for ever.
-    async fn track(&self, visitor: &Visitor, name: &PipeName, event: &str) {
-        if name.kind() != PipeKind::Track {
-            return;
-        }
-        let user = visitor.user.map_or(0, UserId::number);
-        let uuid = serde_json::Value::from(&*visitor.uuid);
-        let text = format!("{{\"user_id\":{user},\"uuid\":{uuid}}}");
-        let pipe = Pipe::Named(visitor.tenant, name.clone());
-        if let Err(error) = self.tell(pipe, event, text, Some(visitor.connection)).await {
-            tracing::warn!("{name} was not told of a {event}: {error}");
-        }
-    }
-
-    /// Publishes something the node itself has to say, if anybody listens: it is never kept, and a pipe for each user
-    /// that comes would be.
-    async fn tell(
-        &self,
-        pipe: Pipe,
-        event: &str,
-        text: String,
-        origin: Option<ConnectionId>,
-    ) -> Result<(), StoreError> {
-        let (Ok(event), Ok(message)) = (event.parse::<Event>(), Message::new(text, usize::MAX)) else {
-            return Ok(());
-        };
-        if self.store.listeners(&pipe).await? == 0 {
-            return Ok(());
-        }
-        let id = MessageId::new();
-        let publish =
-            Publish { pipe, id, id_is_chosen: false, event, message, user: None, origin, sender_listens: false };
-        self.store.publish(vec![publish]).await.map(drop)
-    }
-
-    async fn came(&self, tenant: TenantId, user: UserId, has_appeared: bool) -> Result<(), StoreError> {
-        let _in_order = self.telling_of(user).lock().await;
-        self.presence().came((tenant, user));
-        if has_appeared {
-            self.say_status(tenant, user, "online").await?;
-        }
-        Ok(())
-    }
-
-    /// The last connection of a user has gone; after the grace that is said, unless the user is back.
-    fn went(self: &Arc<Node>, tenant: TenantId, user: UserId) {
-        let ticket = self.presence().went((tenant, user));
-        let node = Arc::clone(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(node.config.presence_grace_seconds)).await;
-            if let Err(error) = node.has_gone(tenant, user, ticket).await {
-                tracing::warn!("nobody was told that user {} of tenant {tenant} has gone: {error}", user.number());
-            }
-        });
-    }
-
-    async fn has_gone(&self, tenant: TenantId, user: UserId, ticket: Ticket) -> Result<(), StoreError> {
-        let _in_order = self.telling_of(user).lock().await;
-        if !self.presence().is_over((tenant, user), ticket) || !self.store.disappear(&Pipe::Log(tenant, user)).await? {
-            return Ok(());
-        }
-        // Whoever hears of it may ask at once since when.
-        self.was_seen(tenant, user).await?;
-        self.say_status(tenant, user, "offline").await
-    }
-
-    /// Held from finding out that a user has come or gone until it is told: two such events of one user are told in
-    /// the order in which they were found out.
-    fn telling_of(&self, user: UserId) -> &tokio::sync::Mutex<()> {
-        &self.telling[user.number() as usize % self.telling.len()]
-    }
-
-    pub(super) async fn was_seen(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
-        let now = self.clock.now().seconds().to_string();
-        self.store.set_record(tenant, &Record::Seen(user), Some(now)).await.map(drop)
-    }
-
-    async fn say_status(&self, tenant: TenantId, user: UserId, status: &str) -> Result<(), StoreError> {
-        let Ok(name) = PipeName::for_publish(&format!("user_status_{}", user.number())) else { return Ok(()) };
-        self.tell(Pipe::Named(tenant, name), status, status.to_owned(), None).await
-    }
-
-    async fn users(&self, pipe: &Pipe) -> Vec<Present> {
+    /// Those of all nodes, as far as they answer.
+    async fn users(self: &Arc<Node>, pipe: &Pipe) -> Vec<Present> {
+        let _turn = self.asking.acquire().await;
+        let mut others = self.others().await;
+        let mut subscribers = self.subscribers(pipe.tenant(), std::slice::from_ref(pipe), &others);
         let mut users = Vec::new();
-        let mut census = Some(Census::default());
-        while let Some(going_on) = census
-            && users.len() < USERS_MAX
+        while users.len() < USERS_MAX
+            && let Some((_, page)) = subscribers.next(&mut others).await
         {
-            let (page, next) = self.present(pipe, going_on, USERS_MAX - users.len()).await;
-            users.extend(page);
-            census = next;
+            users.extend(page.into_iter().map(|subscriber| subscriber.present));
+        }
+        users.truncate(USERS_MAX);
+        for missing in others.take_missing() {
+            tracing::info!("it is not known of all who is in {}: {missing}", pipe.shown_name());
         }
         users
     }

@@ -1,10 +1,14 @@
 //! The SQL clients that have logged in: who they are, what they run, and how one of them is ended by another.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::written;
 use crate::clock::UnixMillis;
 use crate::user::TenantId;
 
@@ -29,14 +33,24 @@ pub struct Client {
 }
 
 /// What a client is doing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Doing {
     pub database: Option<String>,
     /// `Sleep` while it waits for its client.
-    pub command: &'static str,
+    pub command: Cow<'static, str>,
+    #[serde(with = "written::unix_millis")]
     pub since: UnixMillis,
     /// The statement that runs, at most its first 1,024 characters.
     pub text: Option<Box<str>>,
+}
+
+/// One SQL client of any node, as it was when somebody looked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SeenClient {
+    pub id: u32,
+    pub user: String,
+    pub host: String,
+    pub doing: Doing,
 }
 
 /// What another client has asked for.
@@ -65,7 +79,7 @@ impl Clients {
         tenant: TenantId,
         now: UnixMillis,
     ) -> ClientEntry {
-        let doing = Doing { database: None, command: "Sleep", since: now, text: None };
+        let doing = Doing { database: None, command: "Sleep".into(), since: now, text: None };
         let client = Arc::new(Client {
             id,
             user: user.to_owned(),
@@ -79,9 +93,22 @@ impl Clients {
         ClientEntry { clients: Arc::clone(self), client }
     }
 
-    /// Those whom a login of `tenant` may see, by number: `root` all, the others their own.
-    pub fn seen_by(&self, tenant: TenantId) -> Vec<Arc<Client>> {
-        self.by_id().values().filter(|client| tenant.sees(client.tenant)).cloned().collect()
+    /// Those whom a login of `tenant` may see, by number, behind `after`: `root` all, the others their own.
+    pub fn seen_by(&self, tenant: TenantId, after: Option<u32>, count_max: usize) -> Vec<SeenClient> {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let clients = self.by_id();
+        let seen = clients.range(behind).map(|(_, client)| client).filter(|client| tenant.sees(client.tenant));
+        seen.take(count_max).map(|client| client.seen()).collect()
+    }
+
+    /// How many a login of `tenant` may see.
+    pub fn count_seen_by(&self, tenant: TenantId) -> usize {
+        self.by_id().values().filter(|client| tenant.sees(client.tenant)).count()
+    }
+
+    /// Whether somebody has this number.
+    pub fn has(&self, id: u32) -> bool {
+        self.by_id().contains_key(&id)
     }
 
     /// Ends a client, or its statement, for a login of `tenant`. Answers whether there is one that it may see.
@@ -109,6 +136,10 @@ impl Client {
         self.now_doing().clone()
     }
 
+    fn seen(&self) -> SeenClient {
+        SeenClient { id: self.id, user: self.user.clone(), host: self.host.clone(), doing: self.doing() }
+    }
+
     /// Begins to run `text`; what was meant for an earlier statement does not end this one.
     pub fn begins(&self, command: &'static str, text: &str, now: UnixMillis) {
         self.end.send_if_modified(|end| {
@@ -119,13 +150,13 @@ impl Client {
         });
         let text = Some(shortened(text).into());
         let mut doing = self.now_doing();
-        *doing = Doing { database: doing.database.take(), command, since: now, text };
+        *doing = Doing { database: doing.database.take(), command: command.into(), since: now, text };
     }
 
     /// Waits for its client again.
     pub fn rests(&self, now: UnixMillis) {
         let mut doing = self.now_doing();
-        *doing = Doing { database: doing.database.take(), command: "Sleep", since: now, text: None };
+        *doing = Doing { database: doing.database.take(), command: "Sleep".into(), since: now, text: None };
     }
 
     pub fn uses(&self, database: &str) {
@@ -172,7 +203,7 @@ mod tests {
     const NOW: UnixMillis = UnixMillis(1_000);
 
     fn ids(clients: &Clients, tenant: u32) -> Vec<u32> {
-        clients.seen_by(TenantId(tenant)).iter().map(|client| client.id).collect()
+        clients.seen_by(TenantId(tenant), None, 10).iter().map(|client| client.id).collect()
     }
 
     #[test]
@@ -213,9 +244,9 @@ mod tests {
         client.begins("Query", &format!(" {}", "ы".repeat(2_000)), UnixMillis(2_000));
         let doing = client.doing();
         assert_eq!(doing.text.as_deref().map(|text| text.chars().count()), Some(1_024));
-        assert_eq!((doing.database.as_deref(), doing.command, doing.since.0), (Some("CometQL_v1"), "Query", 2_000));
+        assert_eq!((doing.database.as_deref(), &*doing.command, doing.since.0), (Some("CometQL_v1"), "Query", 2_000));
         client.rests(UnixMillis(3_000));
         let doing = client.doing();
-        assert_eq!((doing.text, doing.command, doing.since.0), (None, "Sleep", 3_000));
+        assert_eq!((doing.text, &*doing.command, doing.since.0), (None, "Sleep", 3_000));
     }
 }

@@ -13,7 +13,7 @@ use crate::history::Joined;
 use crate::hub::SubscriptionId;
 use crate::node::{Answer, Ask, Listening, Page, Recovered, Since, StoreError};
 use crate::pipe::{Pipe, Position};
-use crate::user::{Generation, UserId};
+use crate::user::{Credentials, Generation, UserId};
 
 /// Pipes that are followed one after the other.
 pub(super) struct Following {
@@ -82,12 +82,22 @@ impl Otherwise {
 
 impl Session {
     /// The user's log, from what this device has, or from what no device has taken.
-    pub(super) fn follow_log(&mut self, user: UserId, behind: Option<Position>, around: &mut Surroundings<'_>) -> Next {
+    pub(super) fn follow_log(
+        &mut self,
+        user: UserId,
+        credentials: &Credentials,
+        behind: Option<Position>,
+        around: &mut Surroundings<'_>,
+    ) -> Next {
         let log = Pipe::Log(self.tenant, user);
         let subscription = around.hub.subscribe(self.id.slot, self.generation, &log);
         self.log = Some(subscription);
         let start = Start { behind, otherwise: Otherwise::Untaken };
-        self.follow(None, vec![(subscription, start)], Vec::new(), around)
+        let mut next = self.follow(None, vec![(subscription, start)], Vec::new(), around);
+        if let Some(Ask::Listen { login, .. }) = &mut next.ask {
+            *login = Some(Box::new(credentials.clone()));
+        }
+        next
     }
 
     /// Pipes that have just been subscribed to, and pipes that are left. They are held before they are listened to,
@@ -108,7 +118,7 @@ impl Session {
             following.pipes.push_back(Wanted { subscription, start, step, is_told: false });
         }
         let take = following.pipes.iter().map(|wanted| around.hub.pipe(wanted.subscription).clone()).collect();
-        let ask = Ask::Listen { visitor: self.visitor(), take, leave };
+        let ask = Ask::Listen { visitor: self.visitor(), take, leave, login: None };
         self.wait(Waits::Following(Box::new(following)), ask)
     }
 
@@ -127,6 +137,7 @@ impl Session {
             Answer::Recovered(recovered) => {
                 recovered.map(|recovered| self.has_recovered(&mut following, recovered, around))
             }
+            Answer::Authorised(Ok(false)) => return Next::close(Ending::Revoked),
             _ => {
                 self.waits_for = Some(Waits::Following(following));
                 return Next::NOTHING;

@@ -32,8 +32,10 @@ pub(super) struct Listing {
 
 pub(super) async fn show(domain: &Domain, show: &Show, mut context: Context) -> Result<Rows, SqlError> {
     let mut listing = show::listing(domain, show, &context)?;
-    if let ShowSubject::Processlist { full } = show.subject {
-        listing.rows = processes::all(domain, full, &context).await?;
+    match show.subject {
+        ShowSubject::Processlist { full } => listing.rows = processes::all(domain, full, &context).await?,
+        ShowSubject::Status(scope) => listing.rows = status::all(domain, show, scope, &context.session).await?,
+        _ => {}
     }
     answer_subqueries(domain, show.condition.iter(), &mut context).await?;
     listing.rows(show.like.as_deref(), show.condition.as_ref(), &context)
@@ -48,6 +50,7 @@ impl Listing {
     pub fn columns(&self) -> Vec<Column> {
         self.headings
             .iter()
+            .filter(|heading| heading.visible)
             .map(|heading| super::shape::computed(heading.name.clone().into_owned(), heading.kind, heading.nullable))
             .collect()
     }
@@ -60,6 +63,7 @@ impl Listing {
         context: &Context,
     ) -> Result<Rows, SqlError> {
         let columns = self.columns();
+        let is_visible: Vec<bool> = self.headings.iter().map(|heading| heading.visible).collect();
         let scope = Scope { table: self.name.to_owned(), alias: None, headings: self.headings, any_column: false };
         if let Some(condition) = condition {
             scope.check(condition)?;
@@ -72,7 +76,8 @@ impl Listing {
                 (None, _) => true,
             };
             if named && (Evaluator { context, scope: &scope, row: &row }).wants(condition)? {
-                rows.push(row);
+                let shown = row.into_iter().zip(&is_visible).filter(|(_, is_visible)| **is_visible);
+                rows.push(shown.map(|(value, _)| value).collect());
             }
         }
         Ok(Rows { columns, rows, more: None })

@@ -36,6 +36,14 @@ impl EachPipe {
         EachPipe { domain: domain.clone(), page: Vec::new().into_iter(), rest }
     }
 
+    /// Some of them, at most `count_max`; none is the end.
+    pub async fn some(&mut self, count_max: usize) -> Result<Vec<Pipe>, SqlError> {
+        let mut some: Vec<Pipe> = self.next().await?.into_iter().collect();
+        let more = count_max.saturating_sub(some.len());
+        some.extend(self.page.by_ref().take(more));
+        Ok(some)
+    }
+
     pub async fn next(&mut self) -> Result<Option<Pipe>, SqlError> {
         loop {
             if let Some(pipe) = self.page.next() {
@@ -53,7 +61,7 @@ impl EachPipe {
 
 impl Kind {
     async fn page(self, domain: &Domain, after: Option<&Pipe>) -> Result<Vec<Pipe>, SqlError> {
-        let Domain { node, tenant } = domain;
+        let Domain { node, tenant, .. } = domain;
         let (name, user) = match after {
             Some(Pipe::Named(_, name)) => (Some(name), None),
             Some(Pipe::Log(_, user)) => (None, Some(*user)),

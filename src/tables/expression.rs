@@ -21,6 +21,8 @@ pub(super) struct Context {
     pub message_bytes_max: usize,
     pub packet_bytes_max: usize,
     pub idle_seconds_max: u64,
+    /// Warnings that the last statement has left.
+    pub warning_count: u16,
     /// What is worked out before the rows are read, by the place where it stands: subqueries, aggregates,
     /// and VALUES(column) of ON DUPLICATE KEY UPDATE.
     pub known: Vec<(Place, Value)>,
@@ -304,6 +306,7 @@ mod tests {
             message_bytes_max: 1_024,
             packet_bytes_max: 4_096,
             idle_seconds_max: 60,
+            warning_count: 0,
             known: Vec::new(),
         }
     }

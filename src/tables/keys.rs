@@ -140,6 +140,7 @@ mod tests {
             message_bytes_max: 0,
             packet_bytes_max: 0,
             idle_seconds_max: 0,
+            warning_count: 0,
             known: Vec::new(),
         };
         let headings = ["name", "event"].map(|name| Heading::listed(name, ColumnKind::ShortText)).into();

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::errors::read_only;
 use super::expression::Context;
 use super::scope::Scope;
+use super::warnings::Warnings;
 use super::{ColumnKind, Done, SqlError, Value};
 use crate::cometql::{Change, InsertVerb};
 use crate::node::Node;
@@ -19,11 +20,12 @@ pub(super) const ROWS_MAX: usize = 100_000;
 /// Every column of a table, in the table's order.
 pub(super) type Row = Vec<Value>;
 
-/// One tenant's part of the node: what a statement can see.
+/// One tenant's part of the node: what a statement can see, and where it says what it could not.
 #[derive(Clone)]
 pub(super) struct Domain {
     pub node: Arc<Node>,
     pub tenant: TenantId,
+    pub warnings: Arc<Warnings>,
 }
 
 #[async_trait]

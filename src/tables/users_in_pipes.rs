@@ -6,14 +6,9 @@ use super::each_pipe::{EachPipe, Kind};
 use super::keyed::each_once;
 use super::table::{Domain, Row, Scan, Table, TableColumn, Verb, cannot_be_written};
 use super::{ColumnKind, SqlError, Value};
-use crate::node::{Census, Present};
+use crate::node::{Others, Peer, Present, SUBSCRIBED_PIPES_MAX, Subscriber, Subscribers};
 use crate::pipe::{Pipe, PipeName};
 use crate::user::UserId;
-
-/// Most connections asked for at a time.
-const PAGE_CONNECTIONS: usize = 1_000;
-/// The number of this node among those of a cluster.
-const THIS_NODE: i64 = 0;
 
 pub(super) struct UsersInPipes;
 
@@ -54,7 +49,7 @@ impl Table for UsersInPipes {
             }
             None => EachPipe::of(domain, Kind::Listened),
         };
-        Box::new(Subscribers { domain: domain.clone(), pipes, current: None })
+        Box::new(Reading { domain: domain.clone(), pipes, others: None, current: None })
     }
 
     fn refusal(&self, _verb: Verb) -> Option<SqlError> {
@@ -62,41 +57,55 @@ impl Table for UsersInPipes {
     }
 }
 
-/// Those who subscribe to one pipe after the other, each in pages.
-struct Subscribers {
+/// Those who subscribe to some pipes after the other, each in pages: first of this node, then of the others.
+struct Reading {
     domain: Domain,
     pipes: EachPipe,
-    /// The pipe whose subscribers have been read in part.
-    current: Option<(Pipe, Census)>,
+    /// Once they are known.
+    others: Option<Others>,
+    /// Pipes whose subscribers have been read in part.
+    current: Option<(Vec<Pipe>, Subscribers)>,
 }
 
 #[async_trait]
-impl Scan for Subscribers {
+impl Scan for Reading {
     async fn next(&mut self) -> Result<Option<Vec<Row>>, SqlError> {
-        let (pipe, census) = match self.current.take() {
-            Some(current) => current,
-            None => match self.pipes.next().await? {
-                Some(pipe) => (pipe, Census::default()),
-                None => return Ok(None),
-            },
+        let Domain { node, tenant, warnings } = &self.domain;
+        let others = match &mut self.others {
+            Some(others) => others,
+            none => none.insert(node.others().await),
         };
-        let (page, rest) = self.domain.node.present(&pipe, census, PAGE_CONNECTIONS).await;
-        let rows = page.iter().map(|present| row(&pipe, present)).collect();
-        self.current = rest.map(|rest| (pipe, rest));
+        let (pipes, mut subscribers) = match self.current.take() {
+            Some(current) => current,
+            None => {
+                let pipes = self.pipes.some(SUBSCRIBED_PIPES_MAX).await?;
+                if pipes.is_empty() {
+                    return Ok(None);
+                }
+                let subscribers = node.subscribers(*tenant, &pipes, others);
+                (pipes, subscribers)
+            }
+        };
+        let page = subscribers.next(others).await;
+        warnings.add_missing(others);
+        let Some((peer, page)) = page else { return Ok(Some(Vec::new())) };
+        let rows = page.iter().filter_map(|subscriber| Some(row(pipes.get(subscriber.pipe)?, subscriber, peer)));
+        let rows = rows.collect();
+        self.current = Some((pipes, subscribers));
         Ok(Some(rows))
     }
 }
 
-fn row(pipe: &Pipe, present: &Present) -> Row {
-    let about = &present.about;
+fn row(pipe: &Pipe, subscriber: &Subscriber, peer: Peer) -> Row {
+    let Present { user, about, .. } = &subscriber.present;
     vec![
         Value::Text(pipe.shown_name().to_owned()),
-        Value::Integer(i64::from(present.user.map_or(0, UserId::number))),
+        Value::Integer(i64::from(user.map_or(0, UserId::number))),
         Value::Text(about.uuid.to_string()),
         Value::Text(about.user_agent.to_string()),
         Value::Text(about.address.to_string()),
         Value::Text(about.origin.to_string()),
         Value::Text(about.language.to_string()),
-        Value::Integer(THIS_NODE),
+        Value::Integer(i64::from(peer.0)),
     ]
 }

@@ -93,7 +93,7 @@ impl Scan for Known {
         if self.paging.is_over() {
             return Ok(None);
         }
-        let Domain { node, tenant } = &self.domain;
+        let Domain { node, tenant, .. } = &self.domain;
         let after = self.paging.after().copied();
         let record = after.map(Record::Seen);
         let on_record = node.records(*tenant, Shelf::Seen, record.as_ref(), PAGE_USERS).await?;

@@ -37,7 +37,7 @@ pub enum Mail {
     Answer(Whose, Answer),
     Census { pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>> },
     Connected { tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage> },
-    Disconnect { tenant: TenantId, serial: u32, reply: oneshot::Sender<bool> },
+    Disconnect { tenant: TenantId, number: u64, reply: oneshot::Sender<bool> },
     Stop,
 }
 
@@ -73,8 +73,8 @@ impl node::Shard for Mailbox {
         self.post(Mail::Connected { tenant, after, reply });
     }
 
-    fn disconnect(&self, tenant: TenantId, serial: u32, reply: oneshot::Sender<bool>) {
-        self.post(Mail::Disconnect { tenant, serial, reply });
+    fn disconnect(&self, tenant: TenantId, number: u64, reply: oneshot::Sender<bool>) {
+        self.post(Mail::Disconnect { tenant, number, reply });
     }
 }
 
@@ -256,9 +256,9 @@ impl Reactor {
                 Mail::Connected { tenant, after, reply } => {
                     let _ = reply.send(self.shard.connected(tenant, after));
                 }
-                Mail::Disconnect { tenant, serial, reply } => {
+                Mail::Disconnect { tenant, number, reply } => {
                     let now = self.asker.node.clock().now();
-                    let _ = reply.send(self.shard.disconnect(tenant, serial, now));
+                    let _ = reply.send(self.shard.disconnect(tenant, number, now));
                 }
                 Mail::Stop => {
                     self.is_stopping = true;

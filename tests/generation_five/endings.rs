@@ -1,6 +1,6 @@
 //! Close codes, and who is told which.
 
-use cometql::node::{self, AllowedOrigins, ConnectedSince, Record};
+use cometql::node::{self, AllowedOrigins, End, Others, Record};
 use cometql::user::TenantId;
 use cometql::ws;
 use serde_json::json;
@@ -13,9 +13,11 @@ use super::{login, with_user};
 fn an_operator_ends_a_connection() {
     let world = world(config());
     let mut browser = Browser::newcomer(world.address);
-    let (connected, _) = world.runtime.block_on(world.node.connected(TenantId::ROOT, ConnectedSince::default()));
+    let mut nobody = Others::default();
+    let mut browsers = world.node.all_browsers(TenantId::ROOT, &nobody);
+    let (_, connected) = world.runtime.block_on(browsers.next(&mut nobody)).unwrap();
     assert_eq!(connected.len(), 1);
-    assert!(world.runtime.block_on(world.node.disconnect(TenantId::ROOT, connected[0].number())));
+    assert!(world.runtime.block_on(world.node.end_here(TenantId::ROOT, connected[0].number(), End::Connection)));
     assert_eq!(browser.closed(), (4102, "ended by an operator".to_owned()));
     until("it has gone", || world.status.browsers_connected() == 0);
 }

@@ -20,7 +20,7 @@ fn server_whose_ear_is_full() -> Server {
         uuid: "".into(),
     };
     let chat = Pipe::Named(TenantId::ROOT, PipeName::for_publish("chat").unwrap());
-    server.run(server.node.run(Ask::Listen { visitor, take: vec![chat], leave: Vec::new() }));
+    server.run(server.node.run(Ask::Listen { visitor, take: vec![chat], leave: Vec::new(), login: None }));
     let mut first = RawClient::logged_in(server.address);
     assert!(first.query(&WAITING.replace("waits", "fills the ear")).is_ok());
     server

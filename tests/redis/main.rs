@@ -8,9 +8,11 @@ mod browser;
 #[allow(dead_code)]
 #[path = "../world/clock.rs"]
 mod clock;
+mod left;
 mod losing;
 #[path = "../world/node.rs"]
 mod node;
+mod nodes;
 mod refusing;
 mod replicas;
 #[path = "../world/redis.rs"]
@@ -21,10 +23,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clock::StillClock;
-use cometql::pipe::{Message, MessageId, Pipe, PipeName, Position, Retention};
+use cometql::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::redis::{Address, Config, Redis, open};
-use cometql::store::{Ear, EarId, News, PageMax, Publish, Published, Recovered, Since, Store, StoreError};
-use cometql::user::TenantId;
+use cometql::store::{
+    Ear, EarId, LeftBehind, News, PageMax, Peer, Publish, Published, Recovered, Since, Store, StoreError,
+};
+use cometql::user::{TenantId, UserId};
 use server::Redis as Server;
 
 const ALL: PageMax = PageMax { messages: 10_000, bytes: usize::MAX };
@@ -106,6 +110,10 @@ fn pipe(name: &str) -> Pipe {
     Pipe::Named(TenantId(1), PipeName::for_publish(name).unwrap())
 }
 
+fn log(user: u64) -> Pipe {
+    Pipe::Log(TenantId(1), UserId::new(user).unwrap())
+}
+
 fn publish(pipe: &Pipe, text: &str) -> Publish {
     Publish {
         pipe: pipe.clone(),
@@ -136,6 +144,16 @@ async fn until<T: PartialEq + std::fmt::Debug>(wanted: T, ask: impl AsyncFn() ->
         assert!(began.elapsed() < DEADLINE, "{answer:?} instead of {wanted:?}");
         tokio::task::yield_now().await;
     }
+}
+
+/// The whole of a key, whichever bucket it is in; empty when it is not there.
+fn key(server: &Server, name: &str) -> String {
+    let found = server.ask(&["KEYS", &format!("cometql:{{*}}:{name}")]);
+    found.lines().find(|line| line.starts_with("cometql:")).unwrap_or_default().to_owned()
+}
+
+fn is_dismissed(news: &News) -> bool {
+    matches!(news, News::Dismissed(_))
 }
 
 fn is_lost_all(news: &News) -> bool {

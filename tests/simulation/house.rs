@@ -168,7 +168,7 @@ impl House {
     /// Writes down what was done.
     fn done(&mut self, shard: usize, whose: &Whose, ask: &Ask, answer: &Answer) -> Result<(), String> {
         match (ask, answer) {
-            (Ask::Listen { visitor, take, leave }, Answer::Listening(Ok(listening))) => {
+            (Ask::Listen { visitor, take, leave, .. }, Answer::Listening(Ok(listening))) => {
                 leave.iter().for_each(|pipe| self.truth.unlistened(pipe));
                 let taken: Vec<_> = take.iter().cloned().zip(listening.iter().map(|is| is.position)).collect();
                 self.doings.push((visitor.connection, Doing::Listens(taken, leave.clone())));

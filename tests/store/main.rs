@@ -7,6 +7,7 @@ mod clock;
 #[path = "../world/redis.rs"]
 mod redis;
 mod listings;
+mod presence;
 mod random;
 mod recovery;
 mod repeats;
@@ -132,6 +133,17 @@ fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
     let redis = redis::Redis::start();
     let in_redis = async { promise(world_in(&redis).await).await };
     runtime.block_on(async { tokio::time::timeout(DEADLINE, in_redis).await }).unwrap();
+}
+
+/// What an ear hears next.
+async fn until_news(ear: &Ear) -> Vec<News> {
+    loop {
+        let news = ear.take();
+        if !news.is_empty() {
+            return news;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 fn name(text: &str) -> PipeName {

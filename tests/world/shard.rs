@@ -37,9 +37,9 @@ impl Shard for StillShard {
         let _ = reply.send(ConnectedPage { connected: page.cloned().collect(), next_after });
     }
 
-    fn disconnect(&self, tenant: TenantId, serial: u32, reply: oneshot::Sender<bool>) {
+    fn disconnect(&self, tenant: TenantId, number: u64, reply: oneshot::Sender<bool>) {
         let mut connected = self.connected.iter();
-        let found = connected.find(|connected| connected.id.serial == serial && tenant.sees(connected.tenant));
+        let found = connected.find(|connected| connected.number() == number && tenant.sees(connected.tenant));
         let _ = reply.send(found.is_some());
     }
 }

@@ -1,11 +1,14 @@
 //! What this node listens to: the connections behind each ear, whether Redis tells of the pipe, and the newest message
 //! that was heard.
 
+mod dismissed;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
+use self::dismissed::Dismissed;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, News, Room};
@@ -27,6 +30,15 @@ struct Table {
     untold: HashSet<String>,
     /// Of the newest count.
     version: u64,
+    letters: LetterBox,
+}
+
+/// The channel of this node's letters.
+#[derive(Default)]
+struct LetterBox {
+    wanted: Option<String>,
+    /// The one that Redis was asked to tell of.
+    asked: Option<String>,
 }
 
 struct Entry {
@@ -44,6 +56,11 @@ struct Entry {
     newest: Option<Newest>,
     /// Publishers who wait until their messages have been heard here.
     publishing: Vec<(Position, oneshot::Sender<()>)>,
+    /// Where Redis had it when the ears were told that something of it was not heard.
+    told_lost: Option<Position>,
+    dismissed: Dismissed,
+    /// Whether the others were told that the user of this log is here; Redis may have forgotten it.
+    is_marked: bool,
 }
 
 /// The newest message of a pipe, as far as it is known here.
@@ -59,6 +76,36 @@ pub struct Newest {
 pub struct Count {
     pub connections: u64,
     pub version: u64,
+    pub mark: Mark,
+}
+
+/// What becomes of the mark of a log that its user is here, as far as others were told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// It is set, and who sets it tells the others.
+    Tell,
+    /// It is set again: Redis has forgotten it, and the others have not.
+    Again,
+    /// It stays as it is.
+    Leave,
+}
+
+impl Mark {
+    /// As the script takes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mark::Tell => "tell",
+            Mark::Again => "again",
+            Mark::Leave => "leave",
+        }
+    }
+}
+
+/// What Redis answered to a count.
+pub struct Told {
+    pub newest: Newest,
+    /// When the user of a log was last dismissed; 0 for never.
+    pub dismissed_at: u64,
 }
 
 /// What to ask of Redis.
@@ -81,6 +128,8 @@ impl Listened {
     pub fn listen(&self, base: &str, pipe: &Pipe, ear: EarId) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
         let entry = table.pipes.entry(base.to_owned()).or_insert_with(|| Entry::new(pipe));
+        // Who had gone may be away for the others by now.
+        entry.is_marked &= entry.listeners.count() > 0;
         entry.listeners.add(ear);
         let waiting = (!entry.is_subscribed).then(|| {
             let (subscribed, waiting) = oneshot::channel();
@@ -109,21 +158,23 @@ impl Listened {
     }
 
     /// How many connections there are now, as a count that is later than all before.
-    pub fn count(&self, base: &str) -> Count {
+    pub fn count(&self, base: &str, mark: Mark) -> Count {
         let mut table = self.table();
         table.version += 1;
         let version = table.version;
-        let connections = table.pipes.get_mut(base).map_or(0, |entry| {
-            entry.counted = version;
-            entry.listeners.count()
-        });
-        Count { connections, version }
+        let Some(entry) = table.pipes.get_mut(base) else { return Count { connections: 0, version, mark } };
+        entry.counted = version;
+        let mark = if entry.is_marked { Mark::Again } else { mark };
+        Count { connections: entry.listeners.count(), version, mark }
     }
 
-    /// Redis was told a count, and answered where the pipe stands.
-    pub fn told(&self, base: &str, count: Count, newest: Newest) {
+    /// Redis was told a count.
+    pub fn told(&self, base: &str, count: Count, told: Told) {
         let mut table = self.table();
         if let Some(entry) = table.pipes.get_mut(base) {
+            let Told { newest, dismissed_at } = told;
+            let is_news = entry.dismissed.registered(dismissed_at);
+            self.dismiss_if(is_news, entry);
             // A later count that never arrives must not pass for told.
             let is_latest = entry.counted == count.version && entry.listeners.count() == count.connections;
             // Answers overtake each other; a pipe in another epoch stands anew.
@@ -133,6 +184,7 @@ impl Listened {
             if !is_latest {
                 return;
             }
+            entry.is_marked = count.connections > 0 && count.mark != Mark::Leave;
         }
         table.untold.remove(base);
         table.forget(base);
@@ -145,11 +197,34 @@ impl Listened {
         table.untold.iter().map(|base| (base.clone(), pipe_of(base))).collect()
     }
 
+    /// The others take the users who are here for gone.
+    pub fn unmark_all(&self) {
+        self.table().pipes.values_mut().for_each(|entry| entry.is_marked = false);
+    }
+
     /// Redis may have forgotten what it was told.
     pub fn tell_all(&self) {
         let mut table = self.table();
-        let bases: Vec<String> = table.pipes.keys().cloned().collect();
-        table.untold.extend(bases);
+        let table = &mut *table;
+        for (base, entry) in &mut table.pipes {
+            // Whoever is being told now may have known nothing of that.
+            entry.counted = 0;
+            table.untold.insert(base.clone());
+        }
+    }
+
+    /// Letters to this node come by this channel from now on.
+    pub fn open_letters(&self, channel: String) {
+        let mut table = self.table();
+        if table.letters.wanted.as_ref() != Some(&channel) {
+            table.letters.wanted = Some(channel);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether it is one.
+    pub fn is_letters(&self, channel: &str) -> bool {
+        self.table().letters.wanted.as_deref() == Some(channel)
     }
 
     /// What must be asked of Redis, at most `count_max` pipes; from now on it counts as asked.
@@ -157,6 +232,11 @@ impl Listened {
         let mut table = self.table();
         let bases: Vec<String> = table.changed.iter().take(count_max).cloned().collect();
         let mut changes = Changes::default();
+        let letters = &mut table.letters;
+        if letters.asked != letters.wanted {
+            changes.subscribe.extend(letters.wanted.clone());
+            changes.unsubscribe.extend(std::mem::replace(&mut letters.asked, letters.wanted.clone()));
+        }
         for base in bases {
             table.changed.remove(&base);
             let Some(entry) = table.pipes.get_mut(&base) else { continue };
@@ -166,6 +246,7 @@ impl Listened {
                     // Whoever listens from here on asks once more, which goes out behind this.
                     entry.is_subscribed = false;
                     (entry.registered, entry.newest) = (None, None);
+                    entry.dismissed = Dismissed::default();
                     entry.publishing.clear();
                     table.forget(&base);
                     changes.unsubscribe.push(base);
@@ -197,6 +278,7 @@ impl Listened {
     pub fn all_unsubscribed(&self) {
         let mut table = self.table();
         let table = &mut *table;
+        table.letters.asked = None;
         for (base, entry) in &mut table.pipes {
             entry.is_subscribed = false;
             entry.publishing.clear();
@@ -210,6 +292,38 @@ impl Listened {
         let mut table = self.table();
         table.pipes.values_mut().filter(|entry| entry.registered.is_some()).for_each(|entry| entry.newest = None);
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
+    }
+
+    /// The bases of the pipes that somebody listens to.
+    pub fn bases(&self) -> Vec<String> {
+        let table = self.table();
+        let heard = table.pipes.iter().filter(|(_, entry)| entry.listeners.count() > 0);
+        heard.map(|(base, _)| base.clone()).collect()
+    }
+
+    /// Whether something of a pipe has not been heard that Redis has, which has it at `head`, and nobody was told so.
+    pub fn is_behind(&self, base: &str, head: Position) -> bool {
+        self.table().pipes.get(base).is_some_and(|entry| entry.is_behind(head))
+    }
+
+    /// What was not heard of a pipe up to `head`, if anything, will not come any more.
+    pub fn lost(&self, base: &str, head: Position) {
+        let mut table = self.table();
+        let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.is_behind(head)) else { return };
+        entry.told_lost = Some(head);
+        for ear in entry.listeners.ears().filter_map(|id| self.ear(id)) {
+            ear.push([News::Lost(entry.pipe.clone())], None);
+        }
+    }
+
+    /// The version of the count that Redis has of a pipe; 0 if it has none. If it should be a later one, it is told once
+    /// more.
+    pub fn counted(&self, base: &str, version: u64) {
+        let mut table = self.table();
+        let is_late = |entry: &Entry| entry.listeners.count() > 0 && entry.counted > version;
+        if table.pipes.get(base).is_some_and(is_late) {
+            table.untold.insert(base.to_owned());
+        }
     }
 
     /// The newest message that is known of every pipe, by base.
@@ -267,6 +381,22 @@ impl Listened {
         before
     }
 
+    /// Redis has announced that whoever had logged in as the user of a log is sent away.
+    pub fn dismissed(&self, base: &str, at: u64) {
+        let mut table = self.table();
+        if let Some(entry) = table.pipes.get_mut(base) {
+            let is_news = entry.dismissed.heard(at);
+            self.dismiss_if(is_news, entry);
+        }
+    }
+
+    fn dismiss_if(&self, is_news: bool, entry: &Entry) {
+        let ears = entry.listeners.ears().filter(|_| is_news);
+        for ear in ears.filter_map(|id| self.ear(id)) {
+            ear.push([News::Dismissed(entry.pipe.clone())], None);
+        }
+    }
+
     /// What a publisher waits for until its message has been heard here, if it will be.
     pub fn hearing(&self, base: &str, position: Position) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
@@ -293,6 +423,15 @@ impl Table {
 }
 
 impl Entry {
+    fn is_behind(&self, head: Position) -> bool {
+        // As long as it is not subscribed, it is going to be told that it lost all.
+        let is_heard = self.is_subscribed && self.listeners.count() > 0 && head.epoch != 0;
+        let newest = self.newest.as_ref().or(self.registered.as_ref()).filter(|_| is_heard);
+        let is_behind =
+            newest.is_some_and(|Newest { position, .. }| position.epoch != head.epoch || position.index < head.index);
+        is_behind && self.told_lost != Some(head)
+    }
+
     fn new(pipe: &Pipe) -> Entry {
         Entry {
             pipe: pipe.clone(),
@@ -303,6 +442,9 @@ impl Entry {
             registered: None,
             newest: None,
             publishing: Vec::new(),
+            told_lost: None,
+            dismissed: Dismissed::default(),
+            is_marked: false,
         }
     }
 }

@@ -31,7 +31,7 @@ impl Script {
 
     /// The call of this script, with its keys; arguments are added behind.
     ///
-    /// They must be in one slot; those that have none are everywhere.
+    /// The keys must be in one slot: in a Redis Cluster a script may touch no other.
     pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&self.hash).arg(keys.len());
@@ -63,8 +63,16 @@ pub struct Scripts {
     pub set_record: Script,
     pub records: Script,
     pub renew: Script,
+    pub disappear: Script,
+    pub dismiss: Script,
+    pub will: Script,
     pub lease: Script,
-    pub reap: Script,
+    pub leave: Script,
+    pub claim: Script,
+    pub forget: Script,
+    pub left: Script,
+    pub settle: Script,
+    pub heads: Script,
 }
 
 impl Scripts {
@@ -82,12 +90,20 @@ impl Scripts {
             set_record: Script::new(include_str!("set_record.lua"), false),
             records: Script::new(include_str!("records.lua"), true),
             renew: Script::new(include_str!("renew.lua"), true),
+            disappear: Script::new(include_str!("disappear.lua"), true),
+            dismiss: Script::new(include_str!("dismiss.lua"), true),
+            will: Script::new(include_str!("will.lua"), false),
             lease: Script::new(include_str!("lease.lua"), true),
-            reap: Script::new(include_str!("reap.lua"), true),
+            leave: Script::new(include_str!("leave.lua"), true),
+            claim: Script::new(include_str!("claim.lua"), true),
+            forget: Script::new(include_str!("forget.lua"), true),
+            left: Script::new(include_str!("left.lua"), true),
+            settle: Script::new(include_str!("settle.lua"), true),
+            heads: Script::new(include_str!("heads.lua"), true),
         }
     }
 
-    pub fn all(&self) -> [&Script; 14] {
+    pub fn all(&self) -> [&Script; 22] {
         [
             &self.publish,
             &self.register,
@@ -101,8 +117,16 @@ impl Scripts {
             &self.set_record,
             &self.records,
             &self.renew,
+            &self.disappear,
+            &self.dismiss,
+            &self.will,
             &self.lease,
-            &self.reap,
+            &self.leave,
+            &self.claim,
+            &self.forget,
+            &self.left,
+            &self.settle,
+            &self.heads,
         ]
     }
 }

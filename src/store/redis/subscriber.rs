@@ -160,6 +160,14 @@ pub async fn hear(
 
 async fn hear_one(announcement: &Announcement, listened: &Listened, registry: &Arc<Registry>) {
     let Ok(base) = std::str::from_utf8(&announcement.channel) else { return };
+    if listened.is_letters(base) {
+        registry.letters.put(announcement.record.clone());
+        return;
+    }
+    if let Some(at) = record::dismissal_of(&announcement.record) {
+        listened.dismissed(base, at);
+        return;
+    }
     let Some((pipe, ears)) = listened.ears_of(base) else { return };
     let Some(delivery) = record::delivery_of(&pipe, &announcement.record) else {
         tracing::error!("something was announced to {} that is no message of ours", pipe.shown_name());

@@ -56,10 +56,9 @@ impl Upkeep {
             commands.send_packed_command(&call.command).await?.extract_error()?;
         }
         let leased = commands.send_packed_command(&self.registry.lease().command).await?.extract_error()?;
-        if !Answer::new(leased).truth().unwrap_or(false) {
-            // It has forgotten this node, and who listens here.
-            self.registry.listened.tell_all();
-        }
+        // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease is
+        // renewed.
+        let _ = self.registry.leased(Answer::new(leased));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The short lists that clients read when they connect.
 
 use super::super::table::{Heading, Row};
+use super::super::warnings::Warning;
 use super::super::{ColumnKind, Value};
 use super::Listing;
 use super::schema::{text, texts};
@@ -11,10 +12,11 @@ fn headings(columns: &[(&'static str, ColumnKind)]) -> Vec<Heading> {
     columns.iter().map(|(name, kind)| Heading::listed(*name, *kind)).collect()
 }
 
-/// No statement leaves warnings, so the list is empty.
-pub(super) fn warnings(name: &'static str) -> Listing {
+/// What the last statement has left: warnings, and no errors, because who makes one is told at once.
+pub(super) fn warnings(name: &'static str, warnings: &[Warning]) -> Listing {
     let columns = [("Level", ShortText), ("Code", Integer), ("Message", LongText)];
-    Listing { name, headings: headings(&columns), rows: Vec::new() }
+    let row = |warning: &Warning| vec![text("Warning"), Value::Integer(warning.code.into()), text(&warning.message)];
+    Listing { name, headings: headings(&columns), rows: warnings.iter().map(row).collect() }
 }
 
 /// Collations: name, character set, MySQL's number, whether it is the set's default.

@@ -1,5 +1,5 @@
-//! SHOW PROCESSLIST and `information_schema.PROCESSLIST`: the SQL clients, then the connections of browsers. `root` sees
-//! all, the others those of their tenant.
+//! SHOW PROCESSLIST and `information_schema.PROCESSLIST`: the SQL clients, then the connections of browsers, of this node
+//! first and then of the others. `root` sees all, the others those of their tenant.
 //!
 //! A browser's row has in `User` the number of who is logged in, in `db` the tenant, in `Time` the seconds since
 //! something was last heard from it, in `State` how many pipes it has subscribed to, and in `Info` its User-Agent.
@@ -13,7 +13,7 @@ use super::super::{ColumnKind, SqlError, Value};
 use super::Listing;
 use super::schema::text;
 use crate::clock::UnixMillis;
-use crate::node::{Client, Connected, ConnectedSince};
+use crate::node::{AllBrowsers, AllClients, Connected, Others, Peer, SeenClient};
 use crate::user::TenantId;
 
 use ColumnKind::{Integer, LongText, ShortText, Unsigned};
@@ -23,7 +23,7 @@ pub(super) const BROWSERS_LISTED_MAX: usize = 10_000;
 /// What SHOW PROCESSLIST without FULL shows of a statement or of a User-Agent, in characters.
 const INFO_CHARACTERS_MAX: usize = 100;
 
-const COLUMNS: [(&str, &str, ColumnKind); 8] = [
+const COLUMNS: [(&str, &str, ColumnKind); 9] = [
     ("Id", "ID", Unsigned),
     ("User", "USER", ShortText),
     ("Host", "HOST", ShortText),
@@ -32,16 +32,25 @@ const COLUMNS: [(&str, &str, ColumnKind); 8] = [
     ("Time", "TIME", Integer),
     ("State", "STATE", ShortText),
     ("Info", "INFO", LongText),
+    (NODE, NODE, Integer),
 ];
+/// The number of the node that it is connected to, for who names it.
+const NODE: &str = "node";
+/// Where the columns have `Info`.
+const INFO: usize = 7;
 
 /// Without its rows.
 pub(super) fn listing() -> Listing {
-    let headings = COLUMNS.map(|(name, _, kind)| Heading::listed(name, kind));
+    let headings = COLUMNS.map(|(name, _, kind)| heading(name, kind));
     Listing { name: "processlist", headings: headings.into(), rows: Vec::new() }
 }
 
 pub(super) fn headings_of_view() -> Vec<Heading> {
-    COLUMNS.map(|(_, name, kind)| Heading::listed(name, kind)).into()
+    COLUMNS.map(|(_, name, kind)| heading(name, kind)).into()
+}
+
+fn heading(name: &'static str, kind: ColumnKind) -> Heading {
+    Heading { visible: name != NODE, ..Heading::listed(name, kind) }
 }
 
 pub(super) async fn all(domain: &Domain, full: bool, context: &Context) -> Result<Vec<Row>, SqlError> {
@@ -51,7 +60,7 @@ pub(super) async fn all(domain: &Domain, full: bool, context: &Context) -> Resul
         rows.extend(page);
     }
     if !full {
-        rows.iter_mut().filter_map(|row| row.last_mut()).for_each(shorten);
+        rows.iter_mut().filter_map(|row| row.get_mut(INFO)).for_each(shorten);
     }
     Ok(rows)
 }
@@ -69,14 +78,16 @@ pub(in super::super) struct Processes {
     domain: Domain,
     login: TenantId,
     now: UnixMillis,
+    others: Others,
     reading: Reading,
     /// So many browsers may still be listed.
     browsers_left: usize,
 }
 
 enum Reading {
-    Clients,
-    Browsers(ConnectedSince),
+    NotBegun,
+    Clients(Box<AllClients>),
+    Browsers(Box<AllBrowsers>),
     End,
 }
 
@@ -86,52 +97,68 @@ impl Processes {
             domain: domain.clone(),
             login: context.session.login,
             now: context.now,
-            reading: Reading::Clients,
+            others: Others::default(),
+            reading: Reading::NotBegun,
             browsers_left: BROWSERS_LISTED_MAX,
         }
+    }
+
+    /// The next rows; a list that has ended has none, and the next begins.
+    async fn page(&mut self) -> Result<Vec<Row>, SqlError> {
+        let (node, others, now) = (&self.domain.node, &mut self.others, self.now);
+        match &mut self.reading {
+            Reading::NotBegun => {
+                *others = node.others().await;
+                self.reading = Reading::Clients(Box::new(node.all_clients(self.login, others)));
+            }
+            Reading::Clients(clients) => {
+                if let Some((peer, page)) = clients.next(others).await {
+                    return Ok(page.iter().map(|client| row_of_client(client, peer, now)).collect());
+                }
+                self.reading = Reading::Browsers(Box::new(node.all_browsers(self.login, others)));
+            }
+            Reading::Browsers(browsers) if self.browsers_left > 0 => {
+                if let Some((peer, mut page)) = browsers.next(others).await {
+                    page.truncate(self.browsers_left);
+                    self.browsers_left -= page.len();
+                    return Ok(page.iter().map(|connected| row_of_browser(connected, peer, now)).collect());
+                }
+                self.reading = Reading::End;
+            }
+            Reading::Browsers(_) | Reading::End => self.reading = Reading::End,
+        }
+        Ok(Vec::new())
     }
 }
 
 #[async_trait]
 impl Scan for Processes {
     async fn next(&mut self) -> Result<Option<Vec<Row>>, SqlError> {
-        let node = &self.domain.node;
-        match self.reading {
-            Reading::Clients => {
-                self.reading = Reading::Browsers(ConnectedSince::default());
-                let clients = node.clients().seen_by(self.login);
-                Ok(Some(clients.iter().map(|client| row_of_client(client, self.now)).collect()))
-            }
-            Reading::Browsers(since) => {
-                let (mut connected, next) = node.connected(self.login, since).await;
-                connected.truncate(self.browsers_left);
-                self.browsers_left -= connected.len();
-                self.reading = match next {
-                    Some(next) if self.browsers_left > 0 => Reading::Browsers(next),
-                    _ => Reading::End,
-                };
-                Ok(Some(connected.iter().map(|connected| row_of_browser(connected, self.now)).collect()))
-            }
-            Reading::End => Ok(None),
+        if matches!(self.reading, Reading::End) {
+            return Ok(None);
         }
+        let page = self.page().await;
+        self.domain.warnings.add_missing(&mut self.others);
+        page.map(Some)
     }
 }
 
-fn row_of_client(client: &Client, now: UnixMillis) -> Row {
-    let doing = client.doing();
+fn row_of_client(client: &SeenClient, peer: Peer, now: UnixMillis) -> Row {
+    let doing = &client.doing;
     vec![
         Value::Unsigned(u64::from(client.id)),
         text(&client.user),
         text(&client.host),
         doing.database.as_deref().map_or(Value::Null, text),
-        text(doing.command),
+        text(&doing.command),
         seconds_between(doing.since, now),
         text(if doing.text.is_some() { "executing" } else { "" }),
         doing.text.as_deref().map_or(Value::Null, text),
+        Value::Integer(i64::from(peer.0)),
     ]
 }
 
-fn row_of_browser(connected: &Connected, now: UnixMillis) -> Row {
+fn row_of_browser(connected: &Connected, peer: Peer, now: UnixMillis) -> Row {
     let Connected { tenant, user, about, subscription_count, .. } = connected;
     let database = if *tenant == TenantId::ROOT { DATABASE.to_owned() } else { format!("db_{tenant}") };
     let pipes = if *subscription_count == 1 { "pipe" } else { "pipes" };
@@ -144,6 +171,7 @@ fn row_of_browser(connected: &Connected, now: UnixMillis) -> Row {
         seconds_between(connected.heard_at, now),
         Value::Text(format!("{subscription_count} {pipes}")),
         text(&about.user_agent),
+        Value::Integer(i64::from(peer.0)),
     ]
 }
 

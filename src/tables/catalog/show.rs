@@ -22,11 +22,11 @@ pub(super) fn listing(domain: &Domain, show: &Show, context: &Context) -> Result
         ShowSubject::CreateTable(table) => schema::create_table(source::described(table, session)?),
         ShowSubject::CreateDatabase(name) => schema::create_database(&shown_database(Some(name), context)?.0),
         ShowSubject::Variables => variables::listing(context),
-        ShowSubject::Status(scope) => status::listing(domain, session, *scope)?,
-        // Its rows are read when it is answered.
+        // Their rows are read when it is answered.
+        ShowSubject::Status(_) => status::listing(),
         ShowSubject::Processlist { .. } => processes::listing(),
-        ShowSubject::Warnings => lists::warnings("warnings"),
-        ShowSubject::Errors => lists::warnings("errors"),
+        ShowSubject::Warnings => lists::warnings("warnings", &domain.warnings.all()),
+        ShowSubject::Errors => lists::warnings("errors", &[]),
         ShowSubject::Collation => lists::collations(),
         ShowSubject::CharacterSet => lists::character_sets(),
         ShowSubject::Engines => lists::engines(),

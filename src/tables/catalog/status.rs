@@ -1,4 +1,5 @@
-//! SHOW STATUS: the original's rows first, then those MySQL's clients look for.
+//! SHOW STATUS: the original's rows first, then those MySQL's clients look for. What is counted is the sum over all nodes;
+//! all else, the uptime for one, is this node's.
 
 use std::fs;
 
@@ -6,42 +7,80 @@ use super::super::session::Session;
 use super::super::table::{Domain, Row};
 use super::super::{SqlError, Value};
 use super::Listing;
+use super::like;
 use super::schema::{text, texts};
-use crate::cometql::StatusScope;
+use crate::cometql::{Show, StatusScope};
+use crate::node::Counts;
 
-pub(super) fn listing(domain: &Domain, client: &Session, scope: StatusScope) -> Result<Listing, SqlError> {
-    let rows = match scope {
-        StatusScope::Session => session(domain, client),
-        StatusScope::Global => global(domain, client),
-        StatusScope::Filesystem => return Err(no_figures("the file system")),
-        StatusScope::Ram => memory()?,
-        StatusScope::Average => load_average()?,
-        StatusScope::Uptime => os_uptime()?,
-    };
-    Ok(Listing { name: "status", headings: texts(&["Variable_name", "Value"]), rows })
+/// What is added over the nodes.
+const COUNTED: [&str; 12] = [
+    "user_online",
+    "server_online",
+    "messages",
+    "frontend_online",
+    "backend_online",
+    "frontend_messages",
+    "backend_messages",
+    "messages_published",
+    "browsers_too_slow",
+    "gaps_declared",
+    "Threads_connected",
+    "Questions",
+];
+
+/// Without its rows.
+pub(super) fn listing() -> Listing {
+    Listing { name: "status", headings: texts(&["Variable_name", "Value"]), rows: Vec::new() }
+}
+
+pub(super) async fn all(
+    domain: &Domain,
+    show: &Show,
+    scope: StatusScope,
+    client: &Session,
+) -> Result<Vec<Row>, SqlError> {
+    match scope {
+        StatusScope::Session => Ok(session(domain, client, &counts(domain, show).await)),
+        StatusScope::Global => Ok(global(domain, client, &counts(domain, show).await)),
+        StatusScope::Filesystem => Err(no_figures("the file system")),
+        StatusScope::Ram => memory(),
+        StatusScope::Average => load_average(),
+        StatusScope::Uptime => os_uptime(),
+    }
+}
+
+/// Of all nodes. The others are not asked when a client looks for something else: many do so when they connect.
+async fn counts(domain: &Domain, show: &Show) -> Counts {
+    let (node, tenant) = (&domain.node, domain.tenant);
+    let is_wanted = |pattern: &str| COUNTED.iter().any(|name| like(name, pattern, true));
+    if show.condition.is_none() && !show.like.as_deref().is_none_or(is_wanted) {
+        return node.counts_here(tenant);
+    }
+    let mut others = node.others().await;
+    let counts = node.counts(tenant, &mut others).await;
+    domain.warnings.add_missing(&mut others);
+    counts
 }
 
 fn row(name: &str, value: &dyn std::fmt::Display) -> Row {
     vec![text(name), Value::Text(value.to_string())]
 }
 
-fn session(domain: &Domain, client: &Session) -> Vec<Row> {
-    let status = domain.node.status();
+fn session(domain: &Domain, client: &Session, counts: &Counts) -> Vec<Row> {
     let mut rows = vec![
         row("flag", &"session"),
         row("id", &domain.tenant),
-        row("user_online", &status.browsers_of(domain.tenant)),
-        row("server_online", &domain.node.clients().seen_by(domain.tenant).len()),
-        row("messages", &status.messages_published()),
+        row("user_online", &counts.browsers_of_tenant),
+        row("server_online", &counts.sql_clients_seen),
+        row("messages", &counts.messages_published),
     ];
-    rows.extend(for_mysql_clients(domain, client));
+    rows.extend(for_mysql_clients(domain, client, counts));
     rows
 }
 
 /// The figures the server does not count are 0, so that what reads this list by name finds every name.
-fn global(domain: &Domain, client: &Session) -> Vec<Row> {
-    let status = domain.node.status();
-    let uptime = status.uptime_seconds();
+fn global(domain: &Domain, client: &Session, counts: &Counts) -> Vec<Row> {
+    let uptime = domain.node.status().uptime_seconds();
     let mut rows = vec![
         row("flag", &"global"),
         row("uptime", &uptime),
@@ -51,10 +90,10 @@ fn global(domain: &Domain, client: &Session) -> Vec<Row> {
         row("backend_name", &"cometql"),
         row("frontend_stat_interval", &0),
         row("backend_stat_interval", &0),
-        row("frontend_online", &status.browsers_connected()),
-        row("backend_online", &status.sql_clients_connected()),
-        row("frontend_messages", &status.frames_delivered()),
-        row("backend_messages", &status.statements()),
+        row("frontend_online", &counts.browsers_connected),
+        row("backend_online", &counts.sql_clients_connected),
+        row("frontend_messages", &counts.frames_delivered),
+        row("backend_messages", &counts.statements),
     ];
     for name in ["frontend_add_client", "backend_add_client", "frontend_delete_client", "backend_delete_client"] {
         rows.push(row(name, &0));
@@ -64,21 +103,20 @@ fn global(domain: &Domain, client: &Session) -> Vec<Row> {
         rows.push(row(&format!("backend_{name}_ps"), &"0.00"));
     }
     rows.push(row("network_events", &"0.000000"));
-    rows.push(row("messages_published", &status.messages_published()));
-    rows.push(row("browsers_too_slow", &status.browsers_too_slow()));
-    rows.push(row("gaps_declared", &status.gaps_declared()));
-    rows.extend(for_mysql_clients(domain, client));
+    rows.push(row("messages_published", &counts.messages_published));
+    rows.push(row("browsers_too_slow", &counts.browsers_too_slow));
+    rows.push(row("gaps_declared", &counts.gaps_declared));
+    rows.extend(for_mysql_clients(domain, client, counts));
     rows
 }
 
-fn for_mysql_clients(domain: &Domain, client: &Session) -> Vec<Row> {
-    let status = domain.node.status();
+fn for_mysql_clients(domain: &Domain, client: &Session, counts: &Counts) -> Vec<Row> {
     let (version, cipher) =
         client.encryption.as_ref().map_or(("", ""), |encryption| (&encryption.version, &encryption.cipher));
     vec![
-        row("Uptime", &status.uptime_seconds()),
-        row("Threads_connected", &status.sql_clients_connected()),
-        row("Questions", &status.statements()),
+        row("Uptime", &domain.node.status().uptime_seconds()),
+        row("Threads_connected", &counts.sql_clients_connected),
+        row("Questions", &counts.statements),
         row("Ssl_cipher", &cipher),
         row("Ssl_version", &version),
     ]

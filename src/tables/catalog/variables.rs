@@ -149,7 +149,7 @@ static VARIABLES: [Variable; 99] = [
     fixed("version_compile_os", Text(std::env::consts::OS)),
     fixed("version_compile_zlib", Text("")),
     settable("wait_timeout", Live(ColumnKind::Integer, |context| limit(context.idle_seconds_max))),
-    settable("warning_count", Number(0)),
+    settable("warning_count", Live(ColumnKind::Integer, |context| limit(u64::from(context.warning_count)))),
 ];
 
 /// `@@name`; a name that is not known is an empty text, because clients ask for many and miss none.

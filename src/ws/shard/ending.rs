@@ -64,6 +64,7 @@ impl Shard {
             Ending::NoStore => CloseCode::NoStore,
             Ending::UnknownGeneration => CloseCode::UnknownGeneration,
             Ending::NoHello => CloseCode::NoHello,
+            Ending::Revoked => CloseCode::Revoked,
         };
         self.close_with(slot, code, now);
     }

@@ -20,13 +20,13 @@ impl Shard {
         ConnectedPage { connected: connected.collect(), next_after }
     }
 
-    /// Closes the connection with this serial number if a login of `tenant` may see it, without a word, as
-    /// [`Shard::kick`] does. Answers whether there was one. It is looked for, because that costs the connections
-    /// nothing.
-    pub fn disconnect(&mut self, tenant: TenantId, serial: u32, now: UnixMillis) -> bool {
+    /// Closes the connection with this [`Connected::number`] if a login of `tenant` may see it, as one that is dismissed.
+    /// Answers whether there was one. It is looked for, because that costs the connections nothing.
+    pub fn disconnect(&mut self, tenant: TenantId, number: u64, now: UnixMillis) -> bool {
+        let serial = (number & u64::from(u32::MAX)) as u32;
         let mut connections = self.connections.iter().map(|(_, connection)| connection);
         let found = connections.find(|connection| connection.id.serial == serial).and_then(Connection::connected);
-        let seen = found.filter(|connected| tenant.sees(connected.tenant));
+        let seen = found.filter(|connected| connected.number() == number && tenant.sees(connected.tenant));
         if let Some(connected) = &seen {
             self.close_with(connected.id.slot, CloseCode::EndedByOperator, now);
         }

@@ -25,6 +25,11 @@ fn newest(epoch: u64, index: u64) -> Newest {
     Newest { position: at(epoch, index), id: Some(MessageId(Uuid::from_u128(u128::from(index)))) }
 }
 
+/// Nobody was ever dismissed.
+fn at_rest(newest: Newest) -> Told {
+    Told { newest, dismissed_at: 0 }
+}
+
 fn delivery(position: Position, id: u64) -> Arc<Delivery> {
     Arc::new(Delivery {
         pipe: pipe(),
@@ -45,8 +50,8 @@ fn registered(index: u64) -> (Listened, Arc<Ear>) {
     listened.listen(BASE, &pipe(), EarId(0)).expect("it is not subscribed yet");
     assert_eq!(listened.changes(9).subscribe, [BASE]);
     listened.subscribed(&[BASE.to_owned()]);
-    let count = listened.count(BASE);
-    listened.told(BASE, count, newest(1, index));
+    let count = listened.count(BASE, Mark::Leave);
+    listened.told(BASE, count, at_rest(newest(1, index)));
     assert!(listened.untold().is_empty());
     (listened, ear)
 }
@@ -117,9 +122,9 @@ fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
     listened.unlisten(BASE, EarId(0));
     listened.changes(9);
     assert_eq!(listened.untold().len(), 1, "Redis counts one yet");
-    let count = listened.count(BASE);
+    let count = listened.count(BASE, Mark::Leave);
     assert_eq!(count.connections, 0);
-    listened.told(BASE, count, newest(1, 10));
+    listened.told(BASE, count, at_rest(newest(1, 10)));
     assert!(listened.untold().is_empty() && listened.newest().is_empty());
     listened.unlisten(BASE, EarId(0));
     assert!(listened.untold().is_empty(), "who was never there leaves nothing behind");
@@ -129,14 +134,128 @@ fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
 fn an_older_count_that_happens_to_be_right_leaves_the_later_one_to_be_told() {
     let (listened, _ear) = registered(10);
     listened.listen(BASE, &pipe(), EarId(0));
-    let two = listened.count(BASE);
+    let two = listened.count(BASE, Mark::Leave);
     listened.unlisten(BASE, EarId(0));
-    let one = listened.count(BASE);
+    let one = listened.count(BASE, Mark::Leave);
     listened.listen(BASE, &pipe(), EarId(0));
-    let two_again = listened.count(BASE);
+    let two_again = listened.count(BASE, Mark::Leave);
     assert!(two.version < one.version && two.connections == two_again.connections);
-    listened.told(BASE, two, newest(1, 10));
+    listened.told(BASE, two, at_rest(newest(1, 10)));
     assert_eq!(listened.untold().len(), 1, "the one between may reach Redis yet");
-    listened.told(BASE, two_again, newest(1, 10));
+    listened.told(BASE, two_again, at_rest(newest(1, 10)));
     assert!(listened.untold().is_empty());
+}
+
+/// Dismissals among the news.
+fn dismissals(ear: &Ear) -> usize {
+    ear.take().iter().filter(|news| matches!(news, News::Dismissed(_))).count()
+}
+
+#[test]
+fn a_dismissal_is_told_once_whether_it_is_heard_or_found_at_the_next_registration() {
+    let (listened, ear) = registered(10);
+    let tell = |dismissed_at| {
+        let count = listened.count(BASE, Mark::Leave);
+        listened.told(BASE, count, Told { newest: newest(1, 10), dismissed_at });
+    };
+    listened.dismissed(BASE, 500);
+    assert_eq!(dismissals(&ear), 1);
+    tell(500);
+    assert_eq!(dismissals(&ear), 0, "it is known");
+    tell(600);
+    assert_eq!(dismissals(&ear), 1, "it was not heard");
+    listened.dismissed(BASE, 600);
+    tell(0);
+    assert_eq!(dismissals(&ear), 0, "a Redis that has forgotten says nothing");
+    listened.dismissed(BASE, 700);
+    assert_eq!(dismissals(&ear), 1);
+}
+
+#[test]
+fn who_comes_after_a_dismissal_is_not_dismissed_and_who_came_before_is() {
+    for (registered_at, expected) in [(500, 0), (400, 1)] {
+        let (listened, ear) = listened();
+        listened.listen(BASE, &pipe(), EarId(0));
+        let count = listened.count(BASE, Mark::Tell);
+        // Heard while the registration is on its way.
+        listened.dismissed(BASE, 500);
+        assert_eq!(dismissals(&ear), 0);
+        listened.told(BASE, count, Told { newest: newest(1, 10), dismissed_at: registered_at });
+        assert_eq!(dismissals(&ear), expected, "registered at {registered_at}");
+    }
+}
+
+#[test]
+fn what_is_told_all_anew_is_not_taken_for_told_by_an_answer_to_what_was_said_before() {
+    let (listened, _ear) = registered(10);
+    let before = listened.count(BASE, Mark::Tell);
+    listened.tell_all();
+    listened.told(BASE, before, at_rest(newest(1, 10)));
+    assert_eq!(listened.untold().len(), 1);
+    let again = listened.count(BASE, Mark::Tell);
+    listened.told(BASE, again, at_rest(newest(1, 10)));
+    assert!(listened.untold().is_empty());
+}
+
+#[test]
+fn others_are_told_once_that_a_user_is_here_whatever_redis_forgets() {
+    let (listened, _ear) = registered(10);
+    let tell = || {
+        let count = listened.count(BASE, Mark::Tell);
+        listened.told(BASE, count, at_rest(newest(1, 10)));
+        count.mark
+    };
+    assert_eq!([tell(), tell()], [Mark::Tell, Mark::Again]);
+    listened.tell_all();
+    assert_eq!(tell(), Mark::Again);
+    listened.unmark_all();
+    let left = listened.count(BASE, Mark::Leave);
+    assert_eq!(left.mark, Mark::Leave);
+    listened.told(BASE, left, at_rest(newest(1, 10)));
+    assert_eq!([tell(), tell()], [Mark::Tell, Mark::Again], "nobody was told yet that the user is back");
+    listened.unlisten(BASE, EarId(0));
+    listened.listen(BASE, &pipe(), EarId(0));
+    assert_eq!(tell(), Mark::Tell, "the others may have been told that the user has gone");
+}
+
+#[test]
+fn letters_are_subscribed_to_and_follow_a_new_number() {
+    let (listened, _ear) = listened();
+    listened.open_letters("one".into());
+    assert_eq!(listened.changes(9).subscribe, ["one"]);
+    listened.open_letters("two".into());
+    let changes = listened.changes(9);
+    assert_eq!((changes.unsubscribe, changes.subscribe), (vec!["one".to_owned()], vec!["two".to_owned()]));
+    assert!(listened.changes(9).subscribe.is_empty() && listened.is_letters("two") && !listened.is_letters("one"));
+    listened.all_unsubscribed();
+    assert_eq!(listened.changes(9).subscribe, ["two"]);
+}
+
+#[test]
+fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
+    let (listened, ear) = registered(10);
+    for head in [at(1, 9), at(1, 10), at(0, 0)] {
+        assert!(!listened.is_behind(BASE, head), "{head:?}");
+    }
+    for head in [at(1, 11), at(2, 3)] {
+        assert!(listened.is_behind(BASE, head), "{head:?}");
+    }
+    listened.lost(BASE, at(1, 11));
+    listened.lost(BASE, at(1, 11));
+    assert_eq!(told(&ear), [0]);
+    listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
+    listened.lost(BASE, at(1, 11));
+    assert_eq!(told(&ear), [11], "it came after all");
+    listened.all_unsubscribed();
+    assert!(!listened.is_behind(BASE, at(1, 20)), "then all is lost");
+}
+
+#[test]
+fn a_count_that_redis_does_not_have_is_told_again() {
+    let (listened, _ear) = registered(10);
+    let version = listened.count(BASE, Mark::Leave).version;
+    listened.counted(BASE, version);
+    assert!(listened.untold().is_empty());
+    listened.counted(BASE, 0);
+    assert_eq!(listened.untold().len(), 1);
 }
