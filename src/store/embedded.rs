@@ -1,6 +1,7 @@
 //! The store that needs nothing installed: what is live in memory, what must survive in one file.
 
 mod backup;
+mod checked;
 mod committer;
 mod copy;
 mod disk;

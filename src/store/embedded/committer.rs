@@ -163,9 +163,11 @@ impl Committer {
 
     /// What was acknowledged and was not on disk is gone: every pipe begins a new epoch, first on disk.
     fn regain_ground(&self) -> Result<(), StoreError> {
-        if !self.has_lost_ground.get() {
+        // Who reads may have met an error, too.
+        if !self.disk.has_forgotten() && !self.has_lost_ground.get() {
             return Ok(());
         }
+        self.has_lost_ground.set(true);
         self.disk.begin_new_epochs()?;
         self.live.begin_new_epochs();
         tracing::warn!("messages of the last second are gone: every pipe begins a new epoch");

@@ -5,9 +5,11 @@ mod keeping;
 mod pages;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{ReadableTable, TableDefinition};
 
+use super::checked::Sums;
 use super::engine::Engine;
 use super::glass::Seen;
 use super::head::Head;
@@ -49,10 +51,11 @@ pub struct Disk {
 impl Disk {
     /// Opens the file, or makes it. What it has is looked through; what is damaged is left out and named in the log.
     pub fn open(file: &Path, durability: Durability) -> Result<Disk, StoreError> {
-        if file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-            look_through(file)?;
-        }
-        Disk { engine: Engine::open(file)?, durability }.begun()
+        let sums = match file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            true => look_through(file)?,
+            false => Arc::default(),
+        };
+        Disk { engine: Engine::open_seen(file, sums)?, durability }.begun()
     }
 
     pub fn in_memory() -> Result<Disk, StoreError> {
@@ -101,6 +104,11 @@ impl Disk {
     ) -> Result<T, StoreError> {
         let durability = if self.engine.is_on_disk() { Durability::Disk } else { self.durability };
         self.engine.write(durability, |transaction| work(&mut Tables::of(transaction)?))
+    }
+
+    /// Whether what was written and not settled is gone since this was last asked: the file was opened again.
+    pub fn has_forgotten(&self) -> bool {
+        self.engine.was_opened_again() && self.is_loose()
     }
 
     /// Every pipe that keeps messages begins a new epoch.
@@ -248,24 +256,26 @@ pub fn check_version(seen: &Seen, file: &Path) -> Result<(), StoreError> {
     )))
 }
 
-/// Of a file that is damaged the rest is saved.
-fn look_through(file: &Path) -> Result<(), StoreError> {
+/// Of a file that is damaged the rest is saved. Answers what was seen.
+fn look_through(file: &Path) -> Result<Arc<Sums>, StoreError> {
     let advice = |error: StoreError| {
         let (StoreError::Damaged(what) | StoreError::Unavailable(what)) = error;
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };
-    let commit = match glass::open_newest(file) {
+    let (commit, sums) = match glass::open_newest(file) {
         Ok((seen, commit)) => {
             check_version(&seen, file)?;
-            commit
+            (commit, seen.sums())
         }
         Err(error) => {
             salvage::salvage(file, &error).map_err(advice)?;
-            Commit::Marked
+            (Commit::Marked, Arc::default())
         }
     };
-    header::mark(file, commit).map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))
+    let marked = header::mark(file, commit);
+    marked.map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))?;
+    Ok(sums)
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {
