@@ -120,12 +120,15 @@ impl Salvage<'_> {
         let mut into_heads = transaction.open_table(HEADS)?;
         let mut into_history = transaction.open_table(HISTORY)?;
         for (key, pipe) in &pipes {
-            let (history, head) = (self.history(key), heads.found.get(key));
+            let head = heads.found.get(key);
+            let known = head.and_then(|head| record::head_of(key, head, Retention::NOTHING).ok());
+            // What is below was trimmed, and has not left the file yet.
+            let history = self.history(key).split_off(&known.map_or(0, |head| head.first));
             if head.is_none() && history.is_empty() && heads.is_whole && !self.is_older {
                 // It has a setting, and nobody has published to it yet.
                 continue;
             }
-            let (mut head, is_whole) = head_of(pipe, key, head.map(Vec::as_slice), &history);
+            let (mut head, is_whole) = head_of(pipe, known, &history);
             if is_whole && self.is_older {
                 head.begin_new_epoch();
             }
@@ -291,11 +294,10 @@ fn say_lost(what: &str, found: usize, count: Option<u64>) {
 }
 
 /// Where a pipe stands of which this could be read, and whether that is all it had. If not, it is said.
-fn head_of(pipe: &Pipe, key: &[u8], head: Option<&[u8]>, history: &Found<u64>) -> (Head, bool) {
+fn head_of(pipe: &Pipe, known: Option<Head>, history: &Found<u64>) -> (Head, bool) {
     let kept_count = history.len() as u64;
     let kept_bytes = history.values().map(|record| record.len() as u64).sum();
     let newest = history.keys().next_back().copied().unwrap_or(0);
-    let known = head.and_then(|head| record::head_of(key, head, Retention::NOTHING).ok());
     let told = match known {
         Some(head)
             if (head.kept_count, head.kept_bytes) == (kept_count, kept_bytes) && newest <= head.position.index =>
