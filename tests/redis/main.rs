@@ -20,6 +20,7 @@ mod sentinels;
 #[path = "../world/redis.rs"]
 mod server;
 mod sharing;
+mod slots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

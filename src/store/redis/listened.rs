@@ -1,6 +1,7 @@
 //! What this node listens to: the connections behind each ear, whether Redis tells of the pipe, and the newest message
 //! that was heard.
 
+mod dismissed;
 mod subscriptions;
 
 use std::collections::{HashMap, HashSet};
@@ -8,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use self::dismissed::Dismissed;
 use self::subscriptions::LetterBox;
 use super::server::ServerId;
 use super::servers::Servers;
-
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, News, Room};
@@ -53,18 +54,11 @@ struct Entry {
     newest: Option<Newest>,
     /// Publishers who wait until their messages have been heard here.
     publishing: Vec<(Position, oneshot::Sender<()>)>,
+    /// Where Redis had it when the ears were told that something of it was not heard.
+    told_lost: Option<Position>,
     dismissed: Dismissed,
     /// Whether the others were told that the user of this log is here; Redis may have forgotten it.
     is_marked: bool,
-}
-
-/// When whoever had logged in as the user of a log was last sent away, as Redis counts it.
-#[derive(Clone, Copy, Default)]
-struct Dismissed {
-    /// As of the registration or later: the ears know. `None` before there was a registration.
-    known_at: Option<u64>,
-    /// Heard before there was one.
-    heard_at: u64,
 }
 
 /// The newest message of a pipe, as far as it is known here.
@@ -222,6 +216,38 @@ impl Listened {
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
     }
 
+    /// The bases of the pipes that somebody listens to.
+    pub fn bases(&self) -> Vec<String> {
+        let table = self.table();
+        let heard = table.pipes.iter().filter(|(_, entry)| entry.listeners.count() > 0);
+        heard.map(|(base, _)| base.clone()).collect()
+    }
+
+    /// Whether something of a pipe has not been heard that Redis has, which has it at `head`, and nobody was told so.
+    pub fn is_behind(&self, base: &str, head: Position) -> bool {
+        self.table().pipes.get(base).is_some_and(|entry| entry.is_behind(head))
+    }
+
+    /// What was not heard of a pipe up to `head`, if anything, will not come any more.
+    pub fn lost(&self, base: &str, head: Position) {
+        let mut table = self.table();
+        let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.is_behind(head)) else { return };
+        entry.told_lost = Some(head);
+        for ear in entry.listeners.ears().filter_map(|id| self.ear(id)) {
+            ear.push([News::Lost(entry.pipe.clone())], None);
+        }
+    }
+
+    /// The version of the count that Redis has of a pipe; 0 if it has none. If it should be a later one, it is told once
+    /// more.
+    pub fn counted(&self, base: &str, version: u64) {
+        let mut table = self.table();
+        let is_late = |entry: &Entry| entry.listeners.count() > 0 && entry.counted > version;
+        if table.pipes.get(base).is_some_and(is_late) {
+            table.untold.insert(base.to_owned());
+        }
+    }
+
     /// The newest message that is known of every pipe, by base.
     pub fn newest(&self) -> Vec<(String, Newest)> {
         let table = self.table();
@@ -320,6 +346,15 @@ impl Table {
 }
 
 impl Entry {
+    fn is_behind(&self, head: Position) -> bool {
+        // As long as it is not subscribed, it is going to be told that it lost all.
+        let is_heard = self.subscribed.is_some() && self.listeners.count() > 0 && head.epoch != 0;
+        let newest = self.newest.as_ref().or(self.registered.as_ref()).filter(|_| is_heard);
+        let is_behind =
+            newest.is_some_and(|Newest { position, .. }| position.epoch != head.epoch || position.index < head.index);
+        is_behind && self.told_lost != Some(head)
+    }
+
     fn new(pipe: &Pipe) -> Entry {
         Entry {
             pipe: pipe.clone(),
@@ -331,30 +366,10 @@ impl Entry {
             registered: None,
             newest: None,
             publishing: Vec::new(),
+            told_lost: None,
             dismissed: Dismissed::default(),
             is_marked: false,
         }
-    }
-}
-
-impl Dismissed {
-    /// It was so late when Redis was told of the listeners. Answers whether somebody must be told who came before.
-    fn registered(&mut self, at: u64) -> bool {
-        let before = self.known_at.unwrap_or(at);
-        let newest = before.max(at).max(self.heard_at);
-        self.known_at = Some(newest);
-        // What was heard before the first registration was answered may have come behind it.
-        newest > before
-    }
-
-    /// The same, when it is announced.
-    fn heard(&mut self, at: u64) -> bool {
-        self.heard_at = self.heard_at.max(at);
-        let is_news = self.known_at.is_some_and(|known| at > known);
-        if is_news {
-            self.known_at = Some(at);
-        }
-        is_news
     }
 }
 
