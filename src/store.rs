@@ -19,7 +19,8 @@ pub mod redis;
 
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Numbers, keeps and announces every message of the batch, or none. When it returns, what is kept is
+    /// Numbers, keeps and announces every message of the batch, or none; in a Redis Cluster that is so for each slot, and
+    /// an error says whether some were published. When it returns, what is kept is
     /// safe and every ear that listens has the news, or will be told that it lost some. Takes its place among other
     /// publishes at its first poll; while an ear that must hear is full, it waits there, before anything is numbered.
     ///

@@ -63,13 +63,18 @@ impl Sentinels {
         });
         until("the replica follows", || {
             let replica = &self.servers[1 - self.primary()];
-            replica.ask(&["INFO", "replication"]).contains("master_link_status:up")
+            replica.tried(&["INFO", "replication"]).is_ok_and(|info| info.contains("master_link_status:up"))
         });
     }
 
     /// Which server the first Sentinel says is the primary.
     pub fn primary(&self) -> usize {
         self.named_by(&self.sentinels[0])
+    }
+
+    /// Whether no Sentinel says any more that it is this one.
+    pub fn have_left(&self, server: usize) -> bool {
+        self.sentinels.iter().all(|sentinel| self.named_by(sentinel) != server)
     }
 
     fn named_by(&self, sentinel: &Redis) -> usize {
