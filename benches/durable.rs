@@ -2,10 +2,14 @@
 //! message on disk, and with it in memory and soon on disk.
 //!
 //!     cargo bench --bench durable
-//!     cargo bench --bench durable -- DIRECTORY     # on the disk that is meant
+//!     cargo bench --bench durable -- DIRECTORY            # on the disk that is meant
+//!     cargo bench --bench durable -- DIRECTORY disk 8     # one row, for a profiler
 //!
 //! Beside it, in turns, the *bare file*: 32 threads whose records one thread appends in groups and brings to disk with
 //! fdatasync. The wish is 20,000 a second on disk.
+//!
+//! * *CPU µs*: processor time of the node, user and system, a publish.
+//! * *bytes*: what the node made the kernel write or want to write to the disk, a publish.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "world/node.rs"]
@@ -32,16 +36,19 @@ const ROUND: Duration = Duration::from_secs(2);
 const GROUP_MAX: usize = 512;
 
 fn main() {
-    let given = std::env::args().skip(1).find(|argument| argument != "--bench");
-    let directory = given.map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let directory = arguments.next().map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let only: Vec<String> = arguments.collect();
     println!("{CONNECTIONS} connections, messages of {MESSAGE_BYTES} bytes, {ROUNDS} rounds of {ROUND:?} each\n");
     println!(
-        "{:<12} {:>6} {:>14} {:>14} {:>18}",
-        "durability", "pipes", "publishes a s", "bare file", "of the bare file"
+        "{:<12} {:>6} {:>14} {:>14} {:>18} {:>8} {:>8}",
+        "durability", "pipes", "publishes a s", "bare file", "of the bare file", "CPU µs", "bytes"
     );
     for durability in ["disk", "memory"] {
         for pipes in [8, 2_000] {
-            measure(durability, pipes, &directory);
+            if only.is_empty() || only == [durability, &pipes.to_string()] {
+                measure(durability, pipes, &directory);
+            }
         }
     }
 }
@@ -57,19 +64,37 @@ fn measure(durability: &str, pipes: usize, directory: &Path) {
     }
     // Until the pipes are full, nothing has to go.
     run(&mut sockets, pipes, Duration::from_secs(1));
-    let mut rounds: Vec<(f64, f64)> =
-        (0..ROUNDS).map(|_| (run(&mut sockets, pipes, ROUND), bare(&data.path().join("bare")))).collect();
-    rounds.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
-    let (ours, bare) = rounds[ROUNDS / 2];
-    println!("{durability:<12} {pipes:>6} {ours:>14.0} {bare:>14.0} {:>18.2}", ours / bare);
+    let mut rounds: Vec<Round> = (0..ROUNDS).map(|_| round(&node, &mut sockets, pipes, data.path())).collect();
+    rounds.sort_by(|a, b| (a.per_second / a.bare).total_cmp(&(b.per_second / b.bare)));
+    let Round { per_second, bare, micros, bytes } = rounds[ROUNDS / 2];
+    let ratio = per_second / bare;
+    println!("{durability:<12} {pipes:>6} {per_second:>14.0} {bare:>14.0} {ratio:>18.2} {micros:>8.1} {bytes:>8.0}");
+}
+
+#[derive(Clone, Copy)]
+struct Round {
+    per_second: f64,
+    bare: f64,
+    /// Processor time of the node, a publish.
+    micros: f64,
+    /// For the disk, a publish.
+    bytes: f64,
+}
+
+fn round(node: &Node, sockets: &mut [TcpStream], pipes: usize, directory: &Path) -> Round {
+    let (cpu, written) = (node.cpu_micros(), node.written_bytes());
+    let (count, per_second) = run(sockets, pipes, ROUND);
+    let of_each = |sum: u64| sum as f64 / count as f64;
+    let (micros, bytes) = (of_each(node.cpu_micros() - cpu), of_each(node.written_bytes() - written));
+    Round { per_second, bare: bare(&directory.join("bare")), micros, bytes }
 }
 
 fn assert_ok(answer: &[u8]) {
     assert_eq!(answer[0], 0, "{}", String::from_utf8_lossy(answer));
 }
 
-/// Publishes a second.
-fn run(sockets: &mut [TcpStream], pipes: usize, time: Duration) -> f64 {
+/// Publishes, all of them and a second.
+fn run(sockets: &mut [TcpStream], pipes: usize, time: Duration) -> (usize, f64) {
     let began = Instant::now();
     let text = "x".repeat(MESSAGE_BYTES);
     let count: usize = std::thread::scope(|scope| {
@@ -98,7 +123,7 @@ fn run(sockets: &mut [TcpStream], pipes: usize, time: Duration) -> f64 {
             .collect();
         work.into_iter().map(|work| work.join().expect("no panic")).sum()
     });
-    count as f64 / began.elapsed().as_secs_f64()
+    (count, count as f64 / began.elapsed().as_secs_f64())
 }
 
 /// Records a second that a bare file takes from as many threads.

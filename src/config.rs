@@ -46,6 +46,8 @@ pub enum Command {
     CheckConfig(String),
     /// Write a copy of the store in this directory to this file, and exit.
     Backup { directory: PathBuf, file: PathBuf },
+    /// Ask the node that listens to browsers at this address whether it answers, and exit.
+    Health(SocketAddr),
     /// Put this backup into this directory, and exit.
     Restore { directory: PathBuf, file: PathBuf },
     /// Print this text, the answer of `--help` or `--version`, and exit with 0. The text ends with a newline.
@@ -150,6 +152,7 @@ pub fn read(
             settings.check_files(&draft)?;
             Command::CheckConfig(report::write(&mut draft, file.path.as_deref()))
         }
+        Asked::Health => Command::Health(settings.ws.listen),
         Asked::Backup(path) => Command::Backup { directory: directory(settings)?, file: working_directory.join(path) },
         Asked::Restore(path) => {
             Command::Restore { directory: directory(settings)?, file: working_directory.join(path) }

@@ -36,6 +36,10 @@ fn main() -> ExitCode {
                 println!("{}: {count} records; start a node with this --data-dir", directory.display());
                 Ok(())
             }
+            Command::Health(address) => {
+                println!("{}", ws::health::ask(address)?);
+                Ok(())
+            }
             Command::CheckConfig(text) | Command::Say(text) => {
                 print!("{text}");
                 Ok(())

@@ -41,8 +41,7 @@ pub use self::browsers::{Answer, Ask, Visitor};
 pub use self::clients::{Client, ClientEntry, Clients, End, SeenClient, shortened};
 pub use self::connections::{Connected, ConnectedPage};
 pub use self::counts::Counts;
-pub use self::everywhere::{Others, SUBSCRIBED_PIPES_MAX, Subscriber};
-pub use self::letters::ANSWER_MILLIS_MAX;
+pub use self::everywhere::{Missing, Others, SUBSCRIBED_PIPES_MAX, Subscriber};
 pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use crate::store::{

@@ -321,11 +321,11 @@ impl Session {
                 (reply, frame)
             }
             (Waits::Users(reply), Answer::Users(users)) => {
-                let frame = users.map(|users| match &reply {
+                let frame = match &reply {
                     Reply::Marked(marker) => frame::users(&users, marker, now),
                     Reply::Id(id) => five::users(*id, &users),
-                });
-                (reply, frame)
+                };
+                (reply, Ok(frame))
             }
             (Waits::Data(user, reply), Answer::Data(data)) => {
                 let frame = data.map(Option::unwrap_or_default).map(|data| match &reply {

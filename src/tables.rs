@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::cometql::{Dialect, Expression, Kill, ShowSubject, Statement, Transaction};
-use crate::node::{Client, ClientEntry, End, Node, Peer};
+use crate::node::{Client, ClientEntry, End, Missing, Node};
 use crate::user::TenantId;
 
 mod aggregate;
@@ -232,9 +232,13 @@ impl Caller {
         let id = evaluator.value(&kill.id).ok().as_ref().and_then(value::text_of);
         let mut missing = Vec::new();
         if let Some(number) = id.as_ref().and_then(|id| id.parse().ok()) {
-            let mut others = self.domain.node.others().await?;
+            let (node, login) = (&self.domain.node, self.login.tenant);
             let end = if kill.query_only { End::Statement } else { End::Connection };
-            if self.domain.node.end(self.login.tenant, number, end, &mut others).await {
+            if node.end_here(login, number, end).await {
+                return Ok(());
+            }
+            let mut others = node.others().await;
+            if node.end_elsewhere(login, number, end, &mut others).await {
                 return Ok(());
             }
             missing = others.take_missing();
@@ -310,10 +314,10 @@ fn asks_about_last(statement: &Statement) -> bool {
     }
 }
 
-fn unknown_thread(id: &str, missing: &[Peer]) -> SqlError {
+fn unknown_thread(id: &str, missing: &[Missing]) -> SqlError {
     let mut message = format!("Unknown thread id: {id}");
-    if let Some(Peer(node)) = missing.first() {
-        message += &format!("; it may be one of node {node}, which did not answer: try again");
+    if let Some(missing) = missing.first() {
+        message += &format!(", as far as the answers go: {missing}, so try again");
     }
     SqlError::new(1094, "HY000", message)
 }

@@ -1,6 +1,7 @@
 //! The browsers' wire: HTTP and WebSocket on one port. One listener deals its connections to the shards.
 
 pub mod codec;
+pub mod health;
 pub mod http;
 pub mod page;
 pub mod reactor;

@@ -1,8 +1,12 @@
-//! What is in `deploy/` works: each file is read by the program it is for.
+//! What is in `deploy/` works: each file is read by the program it is for, or by one that knows it as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "world/clients.rs"]
 mod clients;
+#[path = "world/compose.rs"]
+mod compose;
+#[path = "deploy/containers.rs"]
+mod containers;
 #[path = "world/node.rs"]
 mod node;
 
@@ -100,17 +104,33 @@ fn nginx_reads_its_configuration() {
 #[test]
 fn systemd_reads_its_unit() {
     let home = tempfile::tempdir().unwrap();
-    let unit = home.path().join("cometql.service");
-    let binary = env!("CARGO_BIN_EXE_cometql");
-    std::fs::write(
-        &unit,
-        with(include_str!("../deploy/cometql.service"), &[("/usr/local/bin/cometql ", &format!("{binary} "))]),
-    )
-    .unwrap();
-    let read = Command::new("systemd-analyze").arg("verify").arg(&unit).output();
+    let text = std::fs::read_to_string(clients::project().join("deploy/cometql.service")).unwrap();
+    // A running node answers `cometql backup` at a socket.
+    let families = text.lines().find_map(|line| line.strip_prefix("RestrictAddressFamilies=")).unwrap();
+    assert!(families.split(' ').any(|family| family == "AF_UNIX"), "{families}");
+    verify(home.path(), "cometql.service", "cometql.service", &text);
+}
+
+#[test]
+fn systemd_reads_the_unit_of_many_nodes_that_the_page_makes() {
+    let home = tempfile::tempdir().unwrap();
+    let page = include_str!("../docs/DEPLOYING.md");
+    let command = page.split_once("\nsed ").unwrap().1.split_once(" > ").unwrap().0;
+    let text = clients::run(&["sh", "-c", &format!("sed {command}")], &[], &clients::project());
+    for changed in ["--config /etc/cometql/%i.toml", "COMETQL_DATA_DIR=%S/cometql/%i", "StateDirectory=cometql/%i"] {
+        assert!(text.contains(changed), "{changed} in {text}");
+    }
+    verify(home.path(), "cometql@.service", "cometql@1.service", &text);
+}
+
+/// Has systemd read a file of units, by the name of one of them.
+fn verify(home: &Path, file: &str, unit: &str, text: &str) {
+    let binary = format!("{} ", env!("CARGO_BIN_EXE_cometql"));
+    std::fs::write(home.join(file), with(text, &[("/usr/local/bin/cometql ", &binary)])).unwrap();
+    let read = Command::new("systemd-analyze").arg("verify").arg(home.join(unit)).output();
     let read = read.expect("systemd-analyze is installed; tests/run does it");
     let said = String::from_utf8_lossy(&read.stderr);
-    assert!(read.status.success() && !said.contains("cometql.service"), "{said}");
+    assert!(read.status.success() && !said.contains(file), "{said}");
 }
 
 /// Debian keeps servers where only root looks.

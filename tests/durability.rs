@@ -141,14 +141,14 @@ async fn a_file_that_a_newer_version_has_written_is_refused_and_left_alone() {
         transaction.open_table(table).unwrap().insert("format version", version).unwrap();
         transaction.commit().unwrap();
     };
-    set_version(2);
+    set_version(3);
     let before = std::fs::read(&file).unwrap();
     let end = home.run(&["--mysql-listen", "127.0.0.1:0", "--ws-listen", "127.0.0.1:0"]);
     assert_eq!(end.status.code(), Some(1));
-    for part in ["store.redb has format 2", "knows no newer one than 1", "choose another --data-dir"] {
+    for part in ["store.redb has format 3", "knows no newer one than 2", "choose another --data-dir"] {
         assert!(end.stderr.contains(part), "{}", end.stderr);
     }
     assert_eq!(std::fs::read(&file).unwrap(), before);
-    set_version(1);
+    set_version(2);
     assert_eq!(kept(&mut connect(&home.start()).await).await, [first]);
 }

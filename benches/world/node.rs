@@ -52,6 +52,13 @@ impl Node {
     pub fn cpu_micros(&self) -> u64 {
         cpu_micros(self.process.id())
     }
+
+    /// What it has made the kernel write to disk so far, or want to write, in bytes.
+    pub fn written_bytes(&self) -> u64 {
+        let counters = std::fs::read_to_string(format!("/proc/{}/io", self.process.id())).expect("our own process");
+        let written = counters.lines().find_map(|line| line.strip_prefix("write_bytes: ")).expect("the counter");
+        written.parse().expect("a number")
+    }
 }
 
 impl Drop for Node {

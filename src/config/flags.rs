@@ -43,6 +43,7 @@ pub(super) struct Flags {
 pub(super) enum Asked {
     Run,
     CheckConfig,
+    Health,
     Backup(PathBuf),
     Restore(PathBuf),
 }
@@ -81,6 +82,7 @@ fn asked(matches: &ArgMatches) -> Asked {
     match name {
         "backup" => Asked::Backup(file()),
         "restore" => Asked::Restore(file()),
+        "health" => Asked::Health,
         _ => Asked::CheckConfig,
     }
 }
@@ -96,6 +98,9 @@ fn command() -> clap::Command {
     let check_config = clap::Command::new("check-config")
         .about("Print every setting in force, its value and where it is from, as a file; then exit")
         .after_help("Exits with 0, or with 1 and the reason when the server would not start.");
+    let health = clap::Command::new("health")
+        .about("Ask the node that runs at --ws-listen whether it answers; then exit")
+        .after_help("Exits with 0, or with 1 and the reason. It does not ask how the store is.");
     let file = Arg::new("FILE").required(true).value_parser(ValueParser::path_buf());
     let backup = clap::Command::new("backup")
         .about("Copy all that a node keeps to FILE, running or not; then exit")
@@ -110,7 +115,7 @@ fn command() -> clap::Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .subcommands([check_config, backup, restore])
+        .subcommands([check_config, health, backup, restore])
         .disable_help_subcommand(true)
         .next_line_help(true)
         .arg(config)

@@ -64,19 +64,16 @@ impl Node {
         }
     }
 
-    /// Ends the SQL client, its statement, or the browser's connection that has this number on any node, for a login of
-    /// `tenant`. Answers whether there was one that it may see.
-    pub async fn end(&self, tenant: TenantId, number: u64, end: End, others: &mut Others) -> bool {
-        if self.end_here(tenant, number, end).await {
-            return true;
-        }
+    /// As [`Node::end_here`], on the other nodes.
+    pub async fn end_elsewhere(&self, tenant: TenantId, number: u64, end: End, others: &mut Others) -> bool {
         let statement_only = end == End::Statement;
         let question = Question::End { tenant: tenant.0, number, statement_only };
         self.ask_others(others, &question).await.contains(&true)
     }
 
-    /// A browser's connection runs no statement.
-    pub(super) async fn end_here(&self, tenant: TenantId, number: u64, end: End) -> bool {
+    /// Ends the SQL client, its statement, or the browser's connection that has this number, for a login of `tenant`.
+    /// Answers whether there was one that it may see; a browser's connection runs no statement.
+    pub async fn end_here(&self, tenant: TenantId, number: u64, end: End) -> bool {
         match u32::try_from(number) {
             Ok(id) => self.clients.end(id, tenant, end),
             Err(_) => end == End::Connection && self.disconnect(tenant, number).await,

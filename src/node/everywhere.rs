@@ -2,16 +2,19 @@
 //! which are asked by letter.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use super::clients::SeenClient;
-use super::letters::ASKED_AT_ONCE;
 use super::letters::envelope::Question;
-use super::{Census, Connected, Node, Peer, Present, StoreError};
+use super::letters::{ANSWER_MILLIS_MAX, ASKED_AT_ONCE};
+use super::{Census, Connected, Node, Peer, Present};
 use crate::pipe::{Pipe, PipeName};
 use crate::user::TenantId;
 
@@ -53,12 +56,32 @@ type PageOf<L> = Page<<L as List>::Row, <L as List>::Since>;
 #[derive(Default)]
 pub struct Others {
     peers: Vec<Peer>,
-    missing: Vec<Peer>,
+    missing: Vec<Missing>,
+}
+
+/// Why an answer is incomplete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missing {
+    /// This node did not answer in time.
+    One(Peer),
+    /// The store did not say which others there are.
+    All,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Missing::One(peer) => write!(out, "node {} did not answer within {ANSWER_MILLIS_MAX} ms", peer.0),
+            Missing::All => {
+                write!(out, "the store did not say within {ANSWER_MILLIS_MAX} ms which other nodes there are")
+            }
+        }
+    }
 }
 
 impl Others {
-    /// Those that did not answer since this was last asked. They are not asked again.
-    pub fn take_missing(&mut self) -> Vec<Peer> {
+    /// Who did not answer since this was last asked, and is not asked again.
+    pub fn take_missing(&mut self) -> Vec<Missing> {
         std::mem::take(&mut self.missing)
     }
 
@@ -68,7 +91,7 @@ impl Others {
 
     pub(super) fn is_missing(&mut self, peer: Peer) {
         self.peers.retain(|answering| *answering != peer);
-        self.missing.push(peer);
+        self.missing.push(Missing::One(peer));
     }
 }
 
@@ -147,11 +170,13 @@ impl<L: List> Everywhere<L> {
 
 impl Node {
     /// The others that are there now.
-    pub async fn others(&self) -> Result<Others, StoreError> {
-        let mut peers = self.store.peers().await?;
-        // The first is this node.
-        let peers = if peers.is_empty() { peers } else { peers.split_off(1) };
-        Ok(Others { peers, missing: Vec::new() })
+    pub async fn others(&self) -> Others {
+        let within = Duration::from_millis(ANSWER_MILLIS_MAX);
+        match timeout(within, self.store.peers()).await {
+            // The first is this node.
+            Ok(Ok(peers)) => Others { peers: peers.into_iter().skip(1).collect(), missing: Vec::new() },
+            Ok(Err(_)) | Err(_) => Others { peers: Vec::new(), missing: vec![Missing::All] },
+        }
     }
 
     /// A page for a letter.

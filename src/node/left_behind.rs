@@ -9,11 +9,14 @@ use tokio::time::Instant;
 
 use super::presence::Word;
 use super::{Node, StoreError};
-use crate::pipe::Pipe;
+use crate::pipe::{ConnectionId, Pipe};
 use crate::store::LeftBehind;
 
 /// How often it is looked for, in milliseconds.
 const LOOKS_EVERY_MILLIS: u64 = 1_000;
+/// The connection that something is said for, which is gone: no other is called so. What comes from no connection would look
+/// otherwise to browsers.
+const GONE: ConnectionId = ConnectionId { node: 0, shard: u8::MAX, slot: u32::MAX, serial: 0 };
 /// So much of it is seen to at a time.
 const SEEN_TO_AT_ONCE: usize = 64;
 
@@ -86,7 +89,7 @@ impl Node {
         }
         for (id, event, message) in &left.wills {
             let (event, message) = (event.clone(), message.clone());
-            let word = Word { pipe: left.pipe.clone(), event, message, id: Some(*id), origin: None };
+            let word = Word { pipe: left.pipe.clone(), event, message, id: Some(*id), origin: Some(GONE) };
             self.tell(word).await?;
         }
         self.store.settle(left).await

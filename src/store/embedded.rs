@@ -7,12 +7,14 @@ mod disk;
 mod engine;
 mod glass;
 mod head;
+mod header;
 mod live;
 mod live_pipe;
 mod record;
 mod salvage;
 mod repeats;
 mod window;
+mod words;
 
 use std::cell::Cell;
 use std::fs::{DirBuilder, File, TryLockError};

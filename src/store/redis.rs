@@ -431,8 +431,7 @@ impl Store for Redis {
     /// by themselves a little later.
     async fn close(&self) {
         self.telling.iter().for_each(JoinHandle::abort);
-        let leave = self.registry.nodes.leave(self.commands.scripts());
-        if let Err(error) = self.commands.ask(&leave, Again::Yes).await {
+        if let Err(error) = self.registry.give_up(&self.registry.nodes.name()).await {
             tracing::warn!("who listened here counts for some seconds more: {error}");
         }
         self.tasks.iter().for_each(JoinHandle::abort);

@@ -73,7 +73,7 @@ impl Scan for Reading {
         let Domain { node, tenant, warnings } = &self.domain;
         let others = match &mut self.others {
             Some(others) => others,
-            none => none.insert(node.others().await?),
+            none => none.insert(node.others().await),
         };
         let (pipes, mut subscribers) = match self.current.take() {
             Some(current) => current,

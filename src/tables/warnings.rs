@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::node::{ANSWER_MILLIS_MAX, Others};
+use crate::node::Others;
 
 /// Most warnings of a statement, as in MySQL.
 const WARNINGS_MAX: usize = 1_024;
@@ -23,11 +23,8 @@ impl Warnings {
     /// Nodes that did not answer, each once.
     pub fn add_missing(&self, others: &mut Others) {
         let mut warnings = self.warnings();
-        for peer in others.take_missing() {
-            let message = format!(
-                "Incomplete answer: node {} did not answer within {ANSWER_MILLIS_MAX} ms, and what it knows is missing",
-                peer.0
-            );
+        for missing in others.take_missing() {
+            let message = format!("Incomplete answer: {missing}, and what is known there is not in it");
             let warning = Warning { code: INCOMPLETE, message };
             if warnings.len() < WARNINGS_MAX && !warnings.contains(&warning) {
                 warnings.push(warning);

@@ -1,9 +1,14 @@
 //! What clients were told over all rounds, and whether a node has it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, Instant};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+
+/// Far longer than it takes to write down what was taken.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Pipes that keep messages because of their setting,
 pub const PIPES: [&str; 3] = ["first", "second", "third"];
@@ -11,6 +16,11 @@ pub const PIPES: [&str; 3] = ["first", "second", "third"];
 pub const TRUSTED: &str = "trust_room";
 /// How many messages each of them keeps, and a user's log.
 pub const LENGTH: u64 = 1_000;
+
+/// The users whose logs get messages.
+pub const USERS: [usize; 2] = [101, 102];
+/// So many of the statements that had an answer are said once more after a crash.
+const REPEATED_MAX: usize = 20;
 
 /// Where messages go.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,6 +88,8 @@ pub enum Told {
         place: Place,
         texts: Vec<String>,
         index: Option<u64>,
+        /// The statement, if its ids were chosen.
+        repeatable: Option<String>,
     },
     Deleted {
         place: Place,
@@ -105,7 +117,18 @@ pub struct Ledger {
     places: BTreeMap<Place, History>,
     /// What each may be: one value, or two as long as nobody has looked.
     values: BTreeMap<Shelf, Vec<Option<String>>>,
+    /// What can be said once more after this round.
+    repeatable: Vec<Repeatable>,
     acknowledged: usize,
+    repeated: usize,
+}
+
+/// A statement whose ids were chosen, and what came of it.
+struct Repeatable {
+    place: Place,
+    texts: Vec<String>,
+    index: Option<u64>,
+    statement: String,
 }
 
 /// What is known of one pipe.
@@ -119,6 +142,10 @@ struct History {
     deleted: HashSet<String>,
     /// Texts of statements without an answer, since the last look.
     unanswered: Vec<Vec<String>>,
+    /// A user may have taken what is up to this index.
+    may_be_taken: u64,
+    /// It has been seen that it took what is up to this one.
+    taken: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,10 +159,6 @@ enum State {
 }
 
 impl Ledger {
-    pub fn acknowledged(&self) -> usize {
-        self.acknowledged
-    }
-
     /// Every message of a place that was acknowledged or has been seen: its index, its text, and whether somebody
     /// wanted it deleted.
     pub fn owners(&self, place: Place) -> impl Iterator<Item = (u64, &str, bool)> {
@@ -147,7 +170,10 @@ impl Ledger {
 
     pub fn take(&mut self, told: Told) {
         match told {
-            Told::Published { place, texts, index } => {
+            Told::Published { place, texts, index, repeatable } => {
+                if let Some(statement) = repeatable {
+                    self.repeatable.push(Repeatable { place, texts: texts.clone(), index, statement });
+                }
                 self.acknowledged += if index.is_some() { texts.len() } else { 0 };
                 self.places.entry(place).or_default().published(texts, index);
             }
@@ -164,13 +190,45 @@ impl Ledger {
         }
     }
 
+    /// A user has said that it has taken its messages up to here, and was not answered.
+    pub fn may_be_taken(&mut self, place: Place, index: u64) {
+        self.places.entry(place).or_default().may_be_taken = index;
+    }
+
+    /// Waits until the node shows that a user has taken its messages up to here: from now on it must never forget that.
+    pub async fn until_taken(&mut self, client: &mut Conn, place: Place, index: u64) {
+        let began = Instant::now();
+        while shown(client, place).await.first().is_some_and(|(position, _)| index_of(position) <= index) {
+            assert!(began.elapsed() < DEADLINE, "{place:?} is never taken up to {index}");
+        }
+        self.may_be_taken(place, index);
+        self.places.entry(place).or_default().taken = index;
+    }
+
+    /// Says once more what had no answer, and the last of what had one.
+    ///
+    /// # Panics
+    /// It is answered otherwise than at first.
+    pub async fn repeat(&mut self, client: &mut Conn) {
+        let is_unanswered = |repeatable: &Repeatable| repeatable.index.is_none();
+        let (unanswered, mut answered): (Vec<_>, Vec<_>) = self.repeatable.drain(..).partition(is_unanswered);
+        let before = answered.len().saturating_sub(REPEATED_MAX);
+        for Repeatable { place, texts, index, statement } in answered.drain(before..).chain(unanswered) {
+            client.query_drop(&statement).await.unwrap();
+            let again = client.last_insert_id().expect("an index");
+            self.repeated += texts.len();
+            match index {
+                Some(index) => assert_eq!(again, index, "{statement}"),
+                None => self.places.entry(place).or_default().answered(&texts, again),
+            }
+        }
+    }
+
     /// # Panics
     /// The node has something else than its clients were told.
     pub async fn compare(&mut self, client: &mut Conn) {
         for (place, history) in &mut self.places {
-            let ((table, column), key) = (place.table(), place.key());
-            let select = format!("SELECT position, message FROM {table} WHERE {column} = {key}");
-            let kept: Vec<(String, String)> = client.query(select).await.unwrap();
+            let kept = shown(client, *place).await;
             println!("{place:?}: {} messages", kept.len());
             history.compare(*place, &kept);
         }
@@ -196,6 +254,16 @@ impl History {
         }
         if index.is_none() {
             self.unanswered.push(texts);
+        }
+    }
+
+    /// What had no answer has one now.
+    fn answered(&mut self, texts: &[String], first: u64) {
+        self.unanswered.retain(|unanswered| unanswered != texts);
+        for (text, number) in texts.iter().zip(0..) {
+            self.own(first + number, text);
+            let before = self.messages.insert(text.clone(), State::Kept(first + number));
+            assert_eq!(before, Some(State::Unanswered), "whoever had no answer says nothing more: {text}");
         }
     }
 
@@ -237,15 +305,54 @@ impl History {
             let there = texts.iter().filter(|text| found.contains_key(text.as_str())).count();
             assert!(there == 0 || there == texts.len(), "{place:?}: a part of a statement: {texts:?}");
         }
+        self.assert_in_order(place, kept);
+        let shown_from = kept.first().map_or(u64::MAX, |(position, _)| index_of(position));
+        assert!(shown_from > self.taken, "{place:?}: {shown_from} was taken, as all up to {}", self.taken);
         let newest = self.owners.keys().max().copied().unwrap_or(0);
         for (text, state) in &mut self.messages {
             *state = match (found.get(text.as_str()), *state) {
                 (Some(index), _) => State::Kept(*index),
                 // Newer ones have pushed it out.
                 (None, State::Kept(index)) if index + LENGTH <= newest => State::Gone,
+                // Nothing is taken that stands behind what is not, and it never comes back.
+                (None, State::Kept(index)) if index <= self.may_be_taken && index < shown_from => State::Gone,
                 (None, State::Kept(index)) => panic!("{place:?}: {index} is lost: {text}"),
                 (None, _) => State::Gone,
             };
         }
     }
+
+    /// What one connection has said one after the other stands in this order.
+    fn assert_in_order(&self, place: Place, kept: &[(String, String)]) {
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for (_, text) in kept {
+            let (connection, rest) = text.split_once(", statement ").expect("who said it");
+            let statement = rest.split_once(',').expect("which statement").0.parse().unwrap();
+            let before = last.insert(connection, statement);
+            assert!(before.is_none_or(|before| before <= statement), "{place:?}: {text} stands behind {before:?}");
+        }
+    }
+}
+
+impl Display for Ledger {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let taken: Vec<u64> =
+            self.places.values().map(|history| history.may_be_taken).filter(|index| *index > 0).collect();
+        write!(
+            out,
+            "{} messages were acknowledged, {} said once more after a crash; users took theirs up to {taken:?}",
+            self.acknowledged, self.repeated
+        )
+    }
+}
+
+/// Position and text of what a node shows of a place: of a user's messages those that were not taken.
+async fn shown(client: &mut Conn, place: Place) -> Vec<(String, String)> {
+    let ((table, column), key) = (place.table(), place.key());
+    client.query(format!("SELECT position, message FROM {table} WHERE {column} = {key}")).await.unwrap()
+}
+
+/// The index of a position as SQL shows it.
+fn index_of(position: &str) -> u64 {
+    position.split_once('-').expect("epoch and index").1.parse().unwrap()
 }

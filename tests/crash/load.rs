@@ -6,13 +6,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::connect;
-use super::ledger::{PIPES, Place, Shelf, TRUSTED, Told};
+use super::ledger::{PIPES, Place, Shelf, TRUSTED, Told, USERS};
 use super::node::Node;
 use super::random::Random;
 
 const CONNECTIONS: usize = 6;
-/// Users whose logs get messages.
-const USERS: usize = 2;
 
 /// The clients of one round.
 pub struct Load {
@@ -101,10 +99,10 @@ impl Client {
     }
 
     fn place(&mut self) -> Place {
-        match self.random.below(PIPES.len() + 1 + USERS) {
+        match self.random.below(PIPES.len() + 1 + USERS.len()) {
             pipe if pipe < PIPES.len() => Place::Pipe(PIPES[pipe]),
             pipe if pipe == PIPES.len() => Place::Pipe(TRUSTED),
-            user => Place::Log(user - PIPES.len()),
+            user => Place::Log(USERS[user - PIPES.len() - 1]),
         }
     }
 
@@ -113,11 +111,14 @@ impl Client {
         let texts: Vec<String> =
             (0..rows).map(|row| format!("{}, statement {statement}, row {row}", self.name)).collect();
         let key = place.key();
-        let values: Vec<String> = texts.iter().map(|text| format!("({key}, 'e', '{text}')")).collect();
+        // What a user has taken cannot be seen any more, so nobody could tell whether an unanswered one was done.
+        let repeats = matches!(place, Place::Log(_)) || self.random.below(2) == 0;
+        let id = || if repeats { format!("'{}'", uuid::Uuid::now_v7()) } else { "NULL".to_owned() };
+        let values: Vec<String> = texts.iter().map(|text| format!("({key}, 'e', '{text}', {})", id())).collect();
         let (table, column) = place.table();
-        let sent = format!("INSERT INTO {table} ({column}, event, message) VALUES {}", values.join(", "));
+        let sent = format!("INSERT INTO {table} ({column}, event, message, uuid) VALUES {}", values.join(", "));
         let index = if self.send(&sent).await { self.connection.last_insert_id() } else { None };
-        Told::Published { place, texts, index }
+        Told::Published { place, texts, index, repeatable: repeats.then_some(sent) }
     }
 
     /// Deletes one of its own messages, or else publishes.

@@ -17,12 +17,7 @@ fn an_operator_ends_a_connection() {
     let mut browsers = world.node.all_browsers(TenantId::ROOT, &nobody);
     let (_, connected) = world.runtime.block_on(browsers.next(&mut nobody)).unwrap();
     assert_eq!(connected.len(), 1);
-    assert!(world.runtime.block_on(world.node.end(
-        TenantId::ROOT,
-        connected[0].number(),
-        End::Connection,
-        &mut nobody
-    )));
+    assert!(world.runtime.block_on(world.node.end_here(TenantId::ROOT, connected[0].number(), End::Connection)));
     assert_eq!(browser.closed(), (4102, "ended by an operator".to_owned()));
     until("it has gone", || world.status.browsers_connected() == 0);
 }

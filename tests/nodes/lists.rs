@@ -7,7 +7,7 @@ use cometql::user::TenantId;
 use super::shard::{StillShard, connected, present};
 use super::world::{House, houses, log, pipe, quiet, rows, run, user, visitor};
 
-const OF_THREE: &str = "Incomplete answer: node 3 did not answer within 1000 ms, and what it knows is missing";
+const OF_THREE: &str = "Incomplete answer: node 3 did not answer within 1000 ms, and what is known there is not in it";
 
 /// Three nodes with so many connections each that subscribe to `web_room`.
 async fn three(counts: [u32; 3]) -> (Vec<House>, Pipe) {
@@ -67,7 +67,7 @@ async fn many_pipes_are_asked_for_together() {
 async fn a_browser_is_told_who_is_in_a_pipe_of_all_nodes() {
     let (houses, room) = three([2, 3, 1]).await;
     let asked = async |house: &House| match house.node.run(Ask::Users(room.clone())).await {
-        Answer::Users(users) => users.unwrap(),
+        Answer::Users(users) => users,
         _ => panic!("something else was asked"),
     };
     assert_eq!(asked(&houses[0]).await.len(), 6);
@@ -108,6 +108,17 @@ async fn a_list_that_is_incomplete_says_so() {
 fn browser(node: u32, slot: u32, tenant: u32) -> Connected {
     let connected = connected(slot, TenantId(tenant), None);
     Connected { id: ConnectionId { node, ..connected.id }, ..connected }
+}
+
+#[tokio::test]
+async fn while_the_store_does_not_say_who_is_there_a_node_answers_for_itself() {
+    let houses = quiet(2, 0).await;
+    let (mut root, _other) = (houses[0].caller(0), houses[1].caller(0));
+    houses[0].store.knows_nobody();
+    assert_eq!(rows(&mut root, "SHOW PROCESSLIST").await.len(), 1);
+    let warning = "Incomplete answer: the store did not say within 1000 ms which other nodes there are, and what is \
+                   known there is not in it";
+    assert_eq!(rows(&mut root, "SHOW WARNINGS").await, [["Warning", "22", warning]]);
 }
 
 #[tokio::test]
@@ -171,8 +182,9 @@ async fn any_node_ends_what_is_connected_to_another() {
     assert_eq!((error.code, &*error.message), (1094, &*format!("Unknown thread id: {browser_of_three}")));
     houses[2].store.falls_silent(true);
     let error = run(&mut other, &format!("KILL {browser_of_three}")).await.err().unwrap();
-    let said =
-        format!("Unknown thread id: {browser_of_three}; it may be one of node 3, which did not answer: try again");
+    let said = format!(
+        "Unknown thread id: {browser_of_three}, as far as the answers go: node 3 did not answer within 1000 ms, so try again"
+    );
     assert_eq!((error.code, error.message), (1094, said));
 }
 

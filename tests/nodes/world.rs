@@ -79,6 +79,9 @@ impl House {
     pub fn heard(&self) -> Vec<(String, String)> {
         let of = |news: &News| {
             let delivery = news.delivery()?;
+            // By that browsers are told of those in a pipe in one form, whoever tells it.
+            let is_of_connection = delivery.event.as_str().ends_with("subscription");
+            assert_eq!(delivery.origin.is_some(), is_of_connection, "{}", delivery.event.as_str());
             Some((delivery.event.as_str().to_owned(), delivery.message.as_str().to_owned()))
         };
         self.ear.take().iter().filter_map(of).collect()

@@ -100,13 +100,19 @@ impl Browser {
 
     /// The next frame, a ping as well, or none when the server has closed.
     pub fn frame_or_end(&mut self) -> Option<Frame> {
+        let frame = self.whole_frame();
+        assert!(frame.is_some() || self.received.is_empty(), "the server closed within a frame");
+        frame
+    }
+
+    /// The same of a server that may be killed within a frame.
+    pub fn whole_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some((length, frame)) = parse(&self.received) {
                 self.received.drain(..length);
                 return Some(frame);
             }
             if !self.more() {
-                assert!(self.received.is_empty(), "the server closed within a frame");
                 return None;
             }
         }

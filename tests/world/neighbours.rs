@@ -43,6 +43,7 @@ pub struct Neighbour {
     letters: tokio::sync::Mutex<UnboundedReceiver<Vec<u8>>>,
     /// Nothing is settled.
     is_failing: AtomicBool,
+    knows_nobody: AtomicBool,
 }
 
 /// A store for each ear.
@@ -59,8 +60,8 @@ pub fn neighbours(ears: &[Arc<Ear>], clock: &Arc<dyn Clock>) -> Vec<Arc<Neighbou
         let (post, letters) = unbounded_channel();
         let (listens, wills) = Default::default();
         shared.nodes().push(Doings { is_alive: true, is_silent: false, post, listens, wills });
-        let (letters, is_failing) = (tokio::sync::Mutex::new(letters), AtomicBool::new(false));
-        Arc::new(Neighbour { shared: Arc::clone(&shared), number, letters, is_failing })
+        let (letters, is_failing, knows_nobody) = (tokio::sync::Mutex::new(letters), false.into(), false.into());
+        Arc::new(Neighbour { shared: Arc::clone(&shared), number, letters, is_failing, knows_nobody })
     };
     (1..=ears.len() as u16).map(neighbour).collect()
 }
@@ -105,6 +106,11 @@ impl Neighbour {
     /// What it sees to is not settled any more: it dies before it can.
     pub fn fails_to_settle(&self) {
         self.is_failing.store(true, Ordering::SeqCst);
+    }
+
+    /// The store does not tell it who else is there.
+    pub fn knows_nobody(&self) {
+        self.knows_nobody.store(true, Ordering::SeqCst);
     }
 
     /// It is well again.
@@ -175,6 +181,9 @@ impl Store for Neighbour {
     }
 
     async fn peers(&self) -> Result<Vec<Peer>, StoreError> {
+        if self.knows_nobody.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("it is away".into()));
+        }
         let nodes = self.shared.nodes();
         let alive = (1..).zip(nodes.iter()).filter(|(number, doings)| doings.is_alive && *number != self.number);
         Ok([Peer(self.number)].into_iter().chain(alive.map(|(number, _)| Peer(number))).collect())

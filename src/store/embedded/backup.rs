@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::copy::{self, Entry, Kind, Writer};
 use super::disk::{Disk, VERSION, check_version};
+use super::header::{self, Commit};
 use super::{STORE_FILE, glass, lock};
 use crate::store::StoreError;
 
@@ -183,9 +184,8 @@ pub fn backup(directory: &Path, file: &Path) -> Result<u64, StoreError> {
 /// A copy of a store that nobody uses, which stays as it is.
 fn copy_at_rest(directory: &Path, store: &Path, writer: &mut Writer) -> Result<u64, StoreError> {
     let _lock = lock(directory)?;
-    let (mut seen, _) = glass::open(store)?;
+    let (seen, _) = glass::open_newest(store)?;
     check_version(&seen, store)?;
-    seen.look_through()?;
     let mut count = 0;
     copy::each(&seen.reading()?, |entry| {
         count += 1;
@@ -203,7 +203,7 @@ pub fn restore(file: &Path, directory: &Path) -> Result<u64, StoreError> {
     }
     // A file of something else is not touched by looking at it.
     let bytes = file.metadata().map_err(|error| refused(error.to_string()))?.len();
-    let seen = glass::open(file).map(|(seen, _)| seen).ok();
+    let seen = glass::open(file, Commit::Marked).map(|(seen, _)| seen).ok();
     let Some(seen) = seen.filter(|seen| bytes > 0 && matches!(seen.meta(VERSION), Ok(Some(_)))) else {
         return Err(refused("this is no backup of cometql, or it is damaged at its beginning".into()));
     };
@@ -216,16 +216,16 @@ pub fn restore(file: &Path, directory: &Path) -> Result<u64, StoreError> {
         .and_then(|_| fs::set_permissions(&partial, Permissions::from_mode(0o600)))
         .map_err(|error| refused(error.to_string()))
         .and_then(|()| {
-            let (mut seen, _) = glass::open(&partial)?;
-            seen.look_through()?;
+            let (seen, commit) = glass::open_newest(&partial)?;
             let mut count = 0;
             copy::each(&seen.reading()?, |_| {
                 count += 1;
                 Ok(())
             })?;
-            Ok(count)
+            Ok((count, commit))
         })
-        .and_then(|count| {
+        .and_then(|(count, commit)| {
+            header::mark(&partial, commit).map_err(|error| refused(error.to_string()))?;
             copy::mark(&partial)?;
             put_in_place(&partial, &store)?;
             Ok(count)

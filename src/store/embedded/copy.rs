@@ -4,9 +4,9 @@ use std::path::Path;
 
 use redb::{ReadTransaction, ReadableTable, TableError};
 
-use super::disk::{COPY, FORMAT_VERSION, HEADS, HISTORY, META, RECORDS, SETTINGS, STATE, VERSION};
+use super::disk::{COPY, FIRSTS, FORMAT_VERSION, HEADS, HISTORY, META, RECORDS, SETTINGS, STATE, VERSION};
 use super::engine::{Engine, contained};
-use super::{Durability, record};
+use super::{Durability, record, words};
 use crate::store::StoreError;
 
 /// So many bytes of records are written in one transaction.
@@ -19,17 +19,19 @@ pub enum Kind {
     Head = 2,
     Record = 3,
     Message = 4,
+    /// What was first published under a chosen id.
+    First = 5,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Setting, Kind::Head, Kind::Record, Kind::Message];
+    pub const ALL: [Kind; 5] = [Kind::Setting, Kind::Head, Kind::Record, Kind::Message, Kind::First];
 }
 
 /// A record as it is written down.
 pub struct Entry {
     pub kind: Kind,
     pub key: Vec<u8>,
-    /// Of a message, otherwise 0.
+    /// Index of a message, time of a first publish, otherwise 0.
     pub index: u64,
     pub record: Vec<u8>,
 }
@@ -39,8 +41,13 @@ impl Entry {
         if record::is_sealed(&self.key, self.index, &self.record) {
             return Ok(self);
         }
-        let (kind, key, index) = (self.kind, &self.key, self.index);
-        Err(StoreError::Damaged(format!("{kind:?} {key:02x?} {index}")))
+        Err(StoreError::Damaged(match self.kind {
+            Kind::Setting => format!("the setting of {}", words::of_pipe_key(&self.key)),
+            Kind::Head => format!("the position of {}", words::of_pipe_key(&self.key)),
+            Kind::Record => words::of_record_key(&self.key),
+            Kind::Message => format!("message {} of {}", self.index, words::of_pipe_key(&self.key)),
+            Kind::First => "an id that a publisher has chosen".to_owned(),
+        }))
     }
 }
 
@@ -69,6 +76,15 @@ pub fn each(
             let (place, record) = entry?;
             let ((key, index), record) = (place.value(), record.value().to_vec());
             take(Entry { kind: Kind::Message, key: key.to_vec(), index, record }.checked()?)?;
+        }
+        let firsts = match transaction.open_table(FIRSTS) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+            opened => opened?,
+        };
+        for entry in firsts.iter()? {
+            let (place, record) = entry?;
+            let ((at, key), record) = (place.value(), record.value().to_vec());
+            take(Entry { kind: Kind::First, key: key.to_vec(), index: at, record }.checked()?)?;
         }
         Ok(())
     })
@@ -104,6 +120,7 @@ impl Writer {
             let mut heads = transaction.open_table(HEADS)?;
             let mut records = transaction.open_table(RECORDS)?;
             let mut history = transaction.open_table(HISTORY)?;
+            let mut firsts = transaction.open_table(FIRSTS)?;
             for Entry { kind, key, index, record } in &group {
                 let (key, record) = (key.as_slice(), record.as_slice());
                 match kind {
@@ -111,6 +128,7 @@ impl Writer {
                     Kind::Head => heads.insert(key, record)?,
                     Kind::Record => records.insert(key, record)?,
                     Kind::Message => history.insert((key, *index), record)?,
+                    Kind::First => firsts.insert((*index, key), record)?,
                 };
             }
             let mut meta = transaction.open_table(META)?;

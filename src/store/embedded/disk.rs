@@ -1,6 +1,7 @@
 //! One file, or the same thing in memory: settings, heads and history.
 
 mod firsts;
+mod keeping;
 mod pages;
 
 use std::path::Path;
@@ -10,9 +11,9 @@ use redb::{ReadableTable, TableDefinition};
 use super::engine::Engine;
 use super::glass::Seen;
 use super::head::Head;
-use super::{Durability, glass, record, salvage};
-use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Pipe, PipeName, Retention};
+use super::header::Commit;
+use super::{Durability, glass, header, record, salvage};
+use crate::pipe::{Pipe, PipeName, Retention};
 use crate::store::{Record, Shelf, StoreError};
 use crate::user::{TenantId, UserId};
 
@@ -22,20 +23,21 @@ pub(super) const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("
 /// By pipe and index.
 pub(super) const HISTORY: TableDefinition<(&[u8], u64), &[u8]> = TableDefinition::new("history");
 /// What was first published under a chosen id, by time, id and pipe.
-const FIRSTS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("firsts");
+pub(super) const FIRSTS: TableDefinition<(u64, &[u8]), &[u8]> = TableDefinition::new("firsts");
 
 /// What is true of the whole file.
 pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
-/// How what is in the file is written down. A file without a version has the first.
-pub(super) const FORMAT_VERSION: u64 = 1;
+/// How what is in the file is written down. A file without a version has the first, of which heads did not say from where
+/// on a pipe keeps.
+pub(super) const FORMAT_VERSION: u64 = 2;
 /// In [`META`]: the version.
 pub(super) const VERSION: &str = "format version";
 /// In [`META`]: whether the newest in the file may be older than what was acknowledged, one of the following.
 pub(super) const STATE: &str = "state";
-const SAFE: u64 = 0;
+pub(super) const SAFE: u64 = 0;
 /// Acknowledged messages may be missing.
-const LOOSE: u64 = 1;
+pub(super) const LOOSE: u64 = 1;
 /// The original may have gone on without it.
 pub(super) const COPY: u64 = 2;
 
@@ -253,11 +255,17 @@ fn look_through(file: &Path) -> Result<(), StoreError> {
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };
-    let (mut seen, _) = glass::open(file).map_err(advice)?;
-    check_version(&seen, file)?;
-    let looked = seen.look_through();
-    drop(seen);
-    looked.or_else(|error| salvage::salvage(file, &error)).map_err(advice)
+    let commit = match glass::open_newest(file) {
+        Ok((seen, commit)) => {
+            check_version(&seen, file)?;
+            commit
+        }
+        Err(error) => {
+            salvage::salvage(file, &error).map_err(advice)?;
+            Commit::Marked
+        }
+    };
+    header::mark(file, commit).map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {
@@ -318,113 +326,6 @@ impl<'t> Tables<'t> {
             head.begin_new_epoch();
             self.heads.insert(key.as_slice(), record::head_record(&key, &head).as_slice())?;
         }
-        Ok(())
-    }
-
-    /// Adds a message and trims what the head's retention no longer keeps. The head is brought up to date but
-    /// not written: a group writes each head once.
-    pub fn append(
-        &mut self,
-        delivery: &Delivery,
-        head: &mut Head,
-        bytes_max: u64,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let key = record::key_of(&delivery.pipe);
-        let record = record::message_record(&key, delivery);
-        head.kept_count += 1;
-        head.kept_bytes += record.len() as u64;
-        self.history.insert((key.as_slice(), delivery.position.index), record.as_slice())?;
-        while head.kept_count > u64::from(head.retention.length) || head.kept_bytes > bytes_max {
-            if !self.remove_oldest(&delivery.pipe, &key, head, None)? {
-                break;
-            }
-        }
-        self.trim_old(&delivery.pipe, head, now)
-    }
-
-    /// Removes what is too old for the head's retention.
-    fn trim_old(&mut self, pipe: &Pipe, head: &mut Head, now: UnixMillis) -> Result<(), StoreError> {
-        if head.retention.ttl_seconds.is_some() {
-            let (key, oldest) = (record::key_of(pipe), head.retention.oldest_kept(now));
-            while self.remove_oldest(pipe, &key, head, Some(oldest))? {}
-        }
-        Ok(())
-    }
-
-    /// Removes the oldest message, if it is older than `before` says. Answers whether it did.
-    fn remove_oldest(
-        &mut self,
-        pipe: &Pipe,
-        key: &[u8],
-        head: &mut Head,
-        before: Option<UnixMillis>,
-    ) -> Result<bool, StoreError> {
-        let Some((index, bytes, sent_at)) = self.oldest(pipe, key, before.is_some())? else {
-            return Ok(false);
-        };
-        if before.is_some_and(|before| sent_at >= before) {
-            return Ok(false);
-        }
-        self.history.remove((key, index))?;
-        head.forget(bytes);
-        head.trim(index);
-        Ok(true)
-    }
-
-    /// Index, record length and, only when asked, time of the oldest message.
-    fn oldest(&self, pipe: &Pipe, key: &[u8], with_time: bool) -> Result<Option<(u64, u64, UnixMillis)>, StoreError> {
-        let Some(entry) = self.history.range((key, 0)..=(key, u64::MAX))?.next() else {
-            return Ok(None);
-        };
-        let (place, record) = entry?;
-        let index = place.value().1;
-        let sent_at = match with_time.then(|| record::message_of(pipe, key, index, record.value())) {
-            Some(Ok(delivery)) => delivery.sent_at,
-            // It would stand in the way of everything behind it, and of whatever else is written with that.
-            Some(Err(error)) => {
-                tracing::error!("{error}; it counts as too old");
-                UnixMillis::default()
-            }
-            None => UnixMillis::default(),
-        };
-        Ok(Some((index, record.value().len() as u64, sent_at)))
-    }
-
-    /// Removes messages by index; answers how many there were. What was too old already counts as trimmed.
-    pub fn erase(&mut self, pipe: &Pipe, indexes: &[u64], head: &mut Head, now: UnixMillis) -> Result<u64, StoreError> {
-        self.trim_old(pipe, head, now)?;
-        let key = record::key_of(pipe);
-        let mut erased = 0;
-        for index in indexes {
-            let Some(bytes) = self.history.remove((key.as_slice(), *index))?.map(|record| record.value().len()) else {
-                continue;
-            };
-            head.forget(bytes as u64);
-            erased += 1;
-        }
-        Ok(erased)
-    }
-
-    /// Removes the whole history of a pipe, which nobody asked for.
-    pub fn trim_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
-        let key = record::key_of(pipe);
-        if let Some(entry) = self.history.range((key.as_slice(), 0)..=(key.as_slice(), u64::MAX))?.next_back() {
-            head.trim(entry?.0.value().1);
-        }
-        self.remove_all(pipe, head)
-    }
-
-    /// Removes the whole history of a pipe. What was too old already counts as trimmed.
-    pub fn erase_all(&mut self, pipe: &Pipe, head: &mut Head, now: UnixMillis) -> Result<(), StoreError> {
-        self.trim_old(pipe, head, now)?;
-        self.remove_all(pipe, head)
-    }
-
-    fn remove_all(&mut self, pipe: &Pipe, head: &mut Head) -> Result<(), StoreError> {
-        let key = record::key_of(pipe);
-        self.history.retain_in((key.as_slice(), 0)..=(key.as_slice(), u64::MAX), |_, _| false)?;
-        (head.kept_count, head.kept_bytes) = (0, 0);
         Ok(())
     }
 

@@ -12,21 +12,46 @@ use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend}
 
 use super::disk::META;
 use super::engine::{closed, contained, let_go};
+use super::header::{Commit, Header};
 use crate::store::StoreError;
 
 const BLOCK_BYTES: u64 = 4_096;
 /// A walk from the root to an entry takes no more reads than this; one that does goes in circles.
 const READS_MAX: u64 = 200;
 
-/// Opens what is in a file, and counts its reads.
-pub fn open(file: &Path) -> Result<(Seen, Arc<Reads>), StoreError> {
+/// Opens what one of its commits says is in a file, and counts its reads.
+pub fn open(file: &Path, commit: Commit) -> Result<(Seen, Arc<Reads>), StoreError> {
     let reads = Arc::new(Reads::default());
-    let glass = Glass::over(file, Arc::clone(&reads))
-        .map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))?;
+    let glass = Glass::over(file, commit, Arc::clone(&reads)).map_err(|error| cannot_be_read(file, &error))?;
     // Without a cache every step of a walk is seen.
     let database =
         contained(|| Ok(Builder::new().set_cache_size(0).create_with_backend(glass).map_err(redb::Error::from)?))?;
     Ok((Seen(Some(database)), reads))
+}
+
+/// Opens the newest whole commit of a file and looks through all of it. A commit that is not marked was torn and never
+/// acknowledged, unless it is whole: then it was cut off before the mark, or the mark has rotted, and it counts.
+pub fn open_newest(file: &Path) -> Result<(Seen, Commit), StoreError> {
+    // What the file says of this commit is compared with its checksum, so its number can be trusted.
+    let (mut marked, _) = open(file, Commit::Marked)?;
+    let header = File::open(file).and_then(|file| Header::read(&file)).map_err(|error| cannot_be_read(file, &error))?;
+    let newer = || {
+        let (mut other, _) = open(file, Commit::Other)?;
+        other.look_through()?;
+        Ok::<Seen, StoreError>(other)
+    };
+    if header.seems_behind()
+        && let Ok(newer) = newer()
+    {
+        tracing::info!("{}: its newest commit is whole but was not marked, and counts all the same", file.display());
+        return Ok((newer, Commit::Other));
+    }
+    marked.look_through()?;
+    Ok((marked, Commit::Marked))
+}
+
+fn cannot_be_read(file: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unavailable(format!("{}: {error}", file.display()))
 }
 
 /// What can be seen through the glass. The engine may panic when it lets go of pages that make no sense.
@@ -104,10 +129,13 @@ struct Painted {
 }
 
 impl Glass {
-    fn over(path: &Path, reads: Arc<Reads>) -> io::Result<Glass> {
+    fn over(path: &Path, commit: Commit, reads: Arc<Reads>) -> io::Result<Glass> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        Ok(Glass { file, reads, painted: Mutex::new(Painted { blocks: HashMap::new(), length }) })
+        let (at, marks) = Header::read(&file)?.marks_for(commit);
+        let glass = Glass { file, reads, painted: Mutex::new(Painted { blocks: HashMap::new(), length }) };
+        glass.write(at, &[marks])?;
+        Ok(glass)
     }
 
     /// A block as it is, with zeros behind the file's end.

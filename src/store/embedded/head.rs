@@ -1,5 +1,9 @@
 //! Where a pipe stands: the newest position, what is kept behind it, and what trimming has taken away.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::pipe::{Pipe, Position, Retention};
 
 /// Where a pipe stands and what it keeps.
@@ -13,6 +17,8 @@ pub struct Head {
     pub taken: u64,
     /// The highest index that was not kept, or was trimmed. What is missing behind it was deleted.
     pub floor: u64,
+    /// The lowest index that is kept: what the file still has below it was trimmed.
+    pub first: u64,
     pub retention: Retention,
 }
 
@@ -25,6 +31,7 @@ impl Head {
             kept_bytes: 0,
             taken: 0,
             floor: 0,
+            first: 0,
             retention: Retention::default_of(pipe),
         }
     }
@@ -55,13 +62,23 @@ impl Head {
 }
 
 /// Random, within what a JavaScript number holds exactly, and always with as many digits: how long a frame is does not
-/// hang on chance.
+/// hang on chance. Numbers that are hashed with a key that the system has drawn at random once, because a pipe that
+/// nobody knows any more begins one with every message.
 fn new_epoch() -> u64 {
-    // A system that cannot give random bytes cannot have made a password either; the clock is good enough then.
-    let random = getrandom::u64().unwrap_or_else(|_| {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |since| u64::from(since.subsec_nanos()) ^ (since.as_secs() << 20))
-    });
-    1 << 52 | random >> 12
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    1 << 52 | KEY.hash_one(DRAWN.fetch_add(1, Ordering::Relaxed)) >> 12
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_epoch_comes_twice_and_each_has_as_many_digits() {
+        let epochs: HashSet<u64> = (0..100_000).map(|_| new_epoch()).collect();
+        assert_eq!(epochs.len(), 100_000);
+        assert!(epochs.iter().all(|epoch| (1 << 52..1 << 53).contains(epoch)));
+    }
 }

@@ -46,6 +46,8 @@ struct Stripe {
     pipes: HashMap<Pipe, Box<LivePipe>>,
     /// Idle pipes are looked for when the stripe has grown to this.
     sweep_at: usize,
+    /// Some that were found, to be forgotten one by one.
+    going: Vec<Pipe>,
 }
 
 /// What became of a batch that was handed in.
@@ -213,13 +215,17 @@ impl Live {
     /// it, because whoever looks at a window or a pipe does the same first: it only returns memory.
     pub fn let_go(&self, stripe: usize, now: UnixMillis) {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
-        let pipes = &mut self.stripe(stripe % STRIPES).pipes;
+        let mut stripe = self.stripe(stripe % STRIPES);
+        let pipes = &mut stripe.pipes;
         pipes.retain(|_, live| {
             live.let_go(now);
             !live.is_forgotten(now)
         });
         if pipes.len() < pipes.capacity() / 4 {
             pipes.shrink_to_fit();
+        }
+        if pipes.is_empty() {
+            stripe.going = Vec::new();
         }
     }
 
@@ -298,18 +304,16 @@ impl Locked<'_> {
         let place = self.stripes.iter().position(|(of, _)| *of == number).unwrap_or(0);
         debug_assert_eq!(self.stripes[place].0, number, "the stripe of {pipe:?} is not locked");
         let stripe = &mut self.stripes[place].1;
-        let is_forgotten = |live: &mut Box<LivePipe>| {
-            live.let_go(now);
-            live.is_forgotten(now)
-        };
-        match stripe.pipes.get_mut(pipe).map(is_forgotten) {
-            None => stripe.sweep(now),
-            // Whether or not its memory has been returned already, nobody can tell.
-            Some(true) => drop(stripe.pipes.remove(pipe)),
-            Some(false) => {}
+        if !stripe.pipes.contains_key(pipe) {
+            stripe.make_room(now);
         }
-        let recall = || Box::new(LivePipe::new(self.live.recall(pipe), now));
-        let live = stripe.pipes.entry(pipe.clone()).or_insert_with(recall);
+        let anew = || LivePipe::new(self.live.recall(pipe), now);
+        let live = stripe.pipes.entry(pipe.clone()).or_insert_with(|| Box::new(anew()));
+        live.let_go(now);
+        if live.is_forgotten(now) {
+            // Whether or not its memory has been returned already, nobody can tell.
+            **live = anew();
+        }
         live.used_at = now;
         live
     }
@@ -363,23 +367,42 @@ impl Locked<'_> {
 }
 
 impl Stripe {
-    /// Forgets pipes that nobody keeps or hears. Looked for only when the stripe has doubled since the last time,
-    /// so that a name costs the same however many there are.
-    fn sweep(&mut self, now: UnixMillis) {
-        if self.pipes.len() < self.sweep_at.max(16) {
-            return;
+    /// One more pipe is about to come: forgets one that nobody keeps or hears, when there are too many. They are looked
+    /// for only when the stripe has doubled or all that were found have gone, and go one by one, so that a name costs
+    /// the same however many there are, and its memory is that of another.
+    fn make_room(&mut self, now: UnixMillis) {
+        if self.going.is_empty() && self.pipes.len() >= self.sweep_at.max(16) {
+            self.sweep(now);
         }
-        self.pipes.retain(|_, live| {
+        if let Some(pipe) = self.going.pop()
+            && self.pipes.get(&pipe).is_some_and(|live| live.is_idle())
+        {
+            self.pipes.remove(&pipe);
+        }
+    }
+
+    /// Finds pipes that nobody keeps or hears, if they are too many, or have been quiet for long.
+    fn sweep(&mut self, now: UnixMillis) {
+        let (mut heard, mut unheard, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
+        for (pipe, live) in &mut self.pipes {
             live.let_go(now);
-            !live.is_forgotten(now)
-        });
-        // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
-        for spares_heard in [true, false] {
-            if self.pipes.values().filter(|live| live.is_idle()).count() > IDLE_PIPES_MAX / STRIPES {
-                self.pipes.retain(|_, live| !live.is_idle() || (spares_heard && live.is_heard(now)));
+            if live.is_forgotten(now) {
+                forgotten.push(pipe.clone());
+            } else if live.is_idle() {
+                let found = if live.is_heard(now) { &mut heard } else { &mut unheard };
+                found.push(pipe.clone());
             }
         }
-        self.sweep_at = self.pipes.len() * 2;
+        let (idle, idle_max) = (heard.len() + unheard.len(), IDLE_PIPES_MAX / STRIPES);
+        // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
+        if heard.len() > idle_max {
+            self.going.append(&mut heard);
+        }
+        if idle > idle_max {
+            self.going.append(&mut unheard);
+        }
+        self.going.append(&mut forgotten);
+        self.sweep_at = self.pipes.len().max(2 * (self.pipes.len() - self.going.len()));
     }
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::head::Head;
 use super::repeats::First;
+use super::words;
 use crate::clock::UnixMillis;
 use crate::pipe::{ConnectionId, Delivery, Encoded, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use crate::store::{Published, Record, Shelf, StoreError};
@@ -108,6 +109,19 @@ fn parse_record(shelf: Shelf, key: &[u8]) -> Option<Record> {
     }
 }
 
+/// The record a key names, with its tenant.
+pub fn tenant_and_record(key: &[u8]) -> Option<(TenantId, Record)> {
+    let (tenant, rest) = key.split_first_chunk::<4>()?;
+    let shelf = match rest.first()? {
+        1 => Shelf::Keys,
+        2 => Shelf::Data,
+        3 => Shelf::Seen,
+        4 => Shelf::Revoked,
+        _ => return None,
+    };
+    Some((TenantId(u32::from_be_bytes(*tenant)), parse_record(shelf, key)?))
+}
+
 pub fn value_record(key: &[u8], value: &str) -> Vec<u8> {
     sealed(value.as_bytes().to_vec(), key, 0)
 }
@@ -115,7 +129,7 @@ pub fn value_record(key: &[u8], value: &str) -> Vec<u8> {
 pub fn value_of(key: &[u8], record: &[u8]) -> Result<String, StoreError> {
     opened(record, key, 0)
         .and_then(|value| String::from_utf8(value.to_vec()).ok())
-        .ok_or_else(|| StoreError::Damaged(format!("the record {key:02x?}")))
+        .ok_or_else(|| StoreError::Damaged(words::of_record_key(key)))
 }
 
 pub fn record_of(shelf: Shelf, key: &[u8], record: &[u8]) -> Result<(Record, String), StoreError> {
@@ -143,9 +157,9 @@ pub fn message_record(key: &[u8], delivery: &Delivery) -> Vec<u8> {
 }
 
 pub fn message_of(pipe: &Pipe, key: &[u8], index: u64, record: &[u8]) -> Result<Delivery, StoreError> {
-    opened(record, key, index).and_then(|record| parse_message(pipe, index, record)).ok_or_else(|| {
-        StoreError::Damaged(format!("message {index} of pipe {} (tenant {})", pipe.shown_name(), pipe.tenant()))
-    })
+    opened(record, key, index)
+        .and_then(|record| parse_message(pipe, index, record))
+        .ok_or_else(|| StoreError::Damaged(format!("message {index} of {}", words::of_pipe(pipe))))
 }
 
 fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
@@ -193,7 +207,7 @@ fn origin_of(record: &[u8; ORIGIN_BYTES]) -> Option<ConnectionId> {
 /// which index they have been taken, the highest index that was trimmed.
 pub fn head_record(key: &[u8], head: &Head) -> Vec<u8> {
     let Position { epoch, index } = head.position;
-    let numbers = [epoch, index, head.kept_count, head.kept_bytes, head.taken, head.floor];
+    let numbers = [epoch, index, head.kept_count, head.kept_bytes, head.taken, head.floor, head.first];
     sealed(numbers.iter().flat_map(|number| number.to_be_bytes()).collect(), key, 0)
 }
 
@@ -202,14 +216,16 @@ pub fn head_of(key: &[u8], record: &[u8], retention: Retention) -> Result<Head, 
     let numbers: Option<Vec<u64>> = opened(record, key, 0).map(|record| {
         record.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok()).map(u64::from_be_bytes).collect()
     });
-    let (&[epoch, index, kept_count, kept_bytes, taken], floor) = numbers
+    let (&[epoch, index, kept_count, kept_bytes, taken], rest) = numbers
         .as_deref()
         .and_then(|numbers| numbers.split_first_chunk::<5>())
-        .filter(|(_, rest)| rest.len() <= 1)
-        .ok_or_else(|| StoreError::Damaged(format!("the head of {:?}", parse_key(key))))?;
+        .filter(|(_, rest)| rest.len() <= 2)
+        .ok_or_else(|| StoreError::Damaged(format!("the position of {}", words::of_pipe_key(key))))?;
     // Of a head that was written before floors were, nothing up to here is vouched for.
-    let floor = floor.first().copied().unwrap_or(index);
-    Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, floor, retention })
+    let floor = rest.first().copied().unwrap_or(index);
+    // And before they said from where on a pipe keeps, it kept all that was there.
+    let first = rest.get(1).copied().unwrap_or(0);
+    Ok(Head { position: Position { epoch, index }, kept_count, kept_bytes, taken, floor, first, retention })
 }
 
 /// The key of a first publish under a chosen id, besides its time: id, pipe.
@@ -255,7 +271,7 @@ pub fn retention_of(key: &[u8], record: &[u8]) -> Result<Retention, StoreError> 
     };
     opened(record, key, 0)
         .and_then(parse)
-        .ok_or_else(|| StoreError::Damaged(format!("the settings of {:?}", parse_key(key))))
+        .ok_or_else(|| StoreError::Damaged(format!("the setting of {}", words::of_pipe_key(key))))
 }
 
 fn sealed(mut record: Vec<u8>, key: &[u8], index: u64) -> Vec<u8> {
@@ -376,10 +392,10 @@ mod tests {
         let key = key_of_first(&first);
         assert_eq!(first_of(first.at, &key, &first_record(&key, &first)), Ok(first.clone()));
         assert!(first_of(UnixMillis(6), &key, &first_record(&key, &first)).is_err());
-        let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, floor: 2, retention };
+        let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, floor: 2, first: 2, retention };
         assert_eq!(head_of(b"k", &head_record(b"k", &head), retention), Ok(head));
         let without_floor: Vec<u8> = [1_u64, 7, 3, 4, 1].iter().flat_map(|number| number.to_be_bytes()).collect();
-        let older = Head { position: Position { epoch: 1, index: 7 }, floor: 7, ..head };
+        let older = Head { position: Position { epoch: 1, index: 7 }, floor: 7, first: 0, ..head };
         assert_eq!(head_of(b"k", &sealed(without_floor, b"k", 0), retention), Ok(older));
     }
 }

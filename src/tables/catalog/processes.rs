@@ -108,7 +108,7 @@ impl Processes {
         let (node, others, now) = (&self.domain.node, &mut self.others, self.now);
         match &mut self.reading {
             Reading::NotBegun => {
-                *others = node.others().await?;
+                *others = node.others().await;
                 self.reading = Reading::Clients(Box::new(node.all_clients(self.login, others)));
             }
             Reading::Clients(clients) => {

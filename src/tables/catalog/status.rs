@@ -40,8 +40,8 @@ pub(super) async fn all(
     client: &Session,
 ) -> Result<Vec<Row>, SqlError> {
     match scope {
-        StatusScope::Session => Ok(session(domain, client, &counts(domain, show).await?)),
-        StatusScope::Global => Ok(global(domain, client, &counts(domain, show).await?)),
+        StatusScope::Session => Ok(session(domain, client, &counts(domain, show).await)),
+        StatusScope::Global => Ok(global(domain, client, &counts(domain, show).await)),
         StatusScope::Filesystem => Err(no_figures("the file system")),
         StatusScope::Ram => memory(),
         StatusScope::Average => load_average(),
@@ -50,16 +50,16 @@ pub(super) async fn all(
 }
 
 /// Of all nodes. The others are not asked when a client looks for something else: many do so when they connect.
-async fn counts(domain: &Domain, show: &Show) -> Result<Counts, SqlError> {
+async fn counts(domain: &Domain, show: &Show) -> Counts {
     let (node, tenant) = (&domain.node, domain.tenant);
     let is_wanted = |pattern: &str| COUNTED.iter().any(|name| like(name, pattern, true));
     if show.condition.is_none() && !show.like.as_deref().is_none_or(is_wanted) {
-        return Ok(node.counts_here(tenant));
+        return node.counts_here(tenant);
     }
-    let mut others = node.others().await?;
+    let mut others = node.others().await;
     let counts = node.counts(tenant, &mut others).await;
     domain.warnings.add_missing(&mut others);
-    Ok(counts)
+    counts
 }
 
 fn row(name: &str, value: &dyn std::fmt::Display) -> Row {

@@ -62,7 +62,7 @@ impl Disk {
                 None => 0,
             },
         };
-        Ok(page(&table, pipe, low, head.position, max, oldest)?.0)
+        Ok(page(&table, pipe, low.max(head.first), head.position, max, oldest)?.0)
     }
 
     /// What is kept of a pipe behind `after`, up to where it stands at `position`. `None` when the pipe keeps nothing

@@ -124,7 +124,8 @@ fn what_was_heard_a_moment_ago_is_not_forgotten_and_what_is_forgotten_begins_a_n
     let now = UnixMillis(WINDOW_MILLIS_MAX - 1);
     let positions = || [&with_window, &without, &unheard].map(|pipe| live.head(pipe, now).position);
     let before = positions();
-    for number in 0..IDLE_PIPES_MAX as u64 * 2 {
+    // As many as it takes until they are too many, and until each of those has gone.
+    for number in 0..IDLE_PIPES_MAX as u64 * 4 {
         let pipe = pipe(&format!("once_{number}"));
         live.lock([&pipe].into_iter()).pipe(&pipe, now);
     }
