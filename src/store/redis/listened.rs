@@ -2,13 +2,17 @@
 //! that was heard.
 
 mod dismissed;
+mod subscriptions;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use self::dismissed::Dismissed;
+use self::subscriptions::LetterBox;
+use super::server::ServerId;
+use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, News, Room};
@@ -16,29 +20,21 @@ use crate::store::{Ear, EarId, News, Room};
 pub struct Listened {
     table: Mutex<Table>,
     ears: Vec<Arc<Ear>>,
-    /// Told when a pipe is to be subscribed to or no longer.
-    pub changed: Notify,
+    /// Told of each pipe that is to be subscribed to, or no longer.
+    servers: Arc<Servers>,
 }
 
 #[derive(Default)]
 struct Table {
     /// By base.
     pipes: HashMap<String, Entry>,
-    /// Bases whose subscription may no longer be what it should be.
-    changed: HashSet<String>,
     /// Bases of whose listeners Redis has not been told the latest.
     untold: HashSet<String>,
-    /// Of the newest count.
+    /// Bases of pipes that are in doubt, by which a server finds its own.
+    doubted: HashSet<String>,
+    /// Of the newest count or doubt.
     version: u64,
     letters: LetterBox,
-}
-
-/// The channel of this node's letters.
-#[derive(Default)]
-struct LetterBox {
-    wanted: Option<String>,
-    /// The one that Redis was asked to tell of.
-    asked: Option<String>,
 }
 
 struct Entry {
@@ -46,8 +42,10 @@ struct Entry {
     listeners: Listeners,
     /// The version of its latest count.
     counted: u64,
-    /// Whether Redis tells of the pipe, or will without being asked once more.
-    is_subscribed: bool,
+    /// The server that tells of the pipe, or will without being asked once more.
+    subscribed: Option<ServerId>,
+    /// Set when a subscription has ended unasked: then something may not have been heard. A higher one is a later doubt.
+    doubt: Option<u64>,
     /// Who waits until it does.
     subscribing: Vec<oneshot::Sender<()>>,
     /// Where the pipe stood when Redis was last told of the listeners; what comes behind it is heard.
@@ -108,16 +106,9 @@ pub struct Told {
     pub dismissed_at: u64,
 }
 
-/// What to ask of Redis.
-#[derive(Default)]
-pub struct Changes {
-    pub subscribe: Vec<String>,
-    pub unsubscribe: Vec<String>,
-}
-
 impl Listened {
-    pub fn new(ears: Vec<Arc<Ear>>) -> Listened {
-        Listened { table: Mutex::default(), ears, changed: Notify::new() }
+    pub fn new(ears: Vec<Arc<Ear>>, servers: Arc<Servers>) -> Listened {
+        Listened { table: Mutex::default(), ears, servers }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -131,15 +122,14 @@ impl Listened {
         // Who had gone may be away for the others by now.
         entry.is_marked &= entry.listeners.count() > 0;
         entry.listeners.add(ear);
-        let waiting = (!entry.is_subscribed).then(|| {
+        let waiting = entry.subscribed.is_none().then(|| {
             let (subscribed, waiting) = oneshot::channel();
             entry.subscribing.push(subscribed);
             waiting
         });
         table.untold.insert(base.to_owned());
         if waiting.is_some() {
-            table.changed.insert(base.to_owned());
-            self.changed.notify_one();
+            self.servers.change(base);
         }
         waiting
     }
@@ -152,8 +142,7 @@ impl Listened {
         let is_over = entry.listeners.count() == 0;
         table.untold.insert(base.to_owned());
         if is_over {
-            table.changed.insert(base.to_owned());
-            self.changed.notify_one();
+            self.servers.change(base);
         }
     }
 
@@ -213,84 +202,17 @@ impl Listened {
         }
     }
 
-    /// Letters to this node come by this channel from now on.
-    pub fn open_letters(&self, channel: String) {
-        let mut table = self.table();
-        if table.letters.wanted.as_ref() != Some(&channel) {
-            table.letters.wanted = Some(channel);
-            self.changed.notify_one();
-        }
-    }
-
-    /// Whether it is one.
-    pub fn is_letters(&self, channel: &str) -> bool {
-        self.table().letters.wanted.as_deref() == Some(channel)
-    }
-
-    /// What must be asked of Redis, at most `count_max` pipes; from now on it counts as asked.
-    pub fn changes(&self, count_max: usize) -> Changes {
-        let mut table = self.table();
-        let bases: Vec<String> = table.changed.iter().take(count_max).cloned().collect();
-        let mut changes = Changes::default();
-        let letters = &mut table.letters;
-        if letters.asked != letters.wanted {
-            changes.subscribe.extend(letters.wanted.clone());
-            changes.unsubscribe.extend(std::mem::replace(&mut letters.asked, letters.wanted.clone()));
-        }
-        for base in bases {
-            table.changed.remove(&base);
-            let Some(entry) = table.pipes.get_mut(&base) else { continue };
-            match (entry.listeners.count() > 0, entry.is_subscribed) {
-                (true, false) => changes.subscribe.push(base),
-                (false, true) => {
-                    // Whoever listens from here on asks once more, which goes out behind this.
-                    entry.is_subscribed = false;
-                    (entry.registered, entry.newest) = (None, None);
-                    entry.dismissed = Dismissed::default();
-                    entry.publishing.clear();
-                    table.forget(&base);
-                    changes.unsubscribe.push(base);
-                }
-                _ => table.forget(&base),
-            }
-        }
-        changes
-    }
-
-    /// Redis tells of these from now on.
-    pub fn subscribed(&self, bases: &[String]) {
-        let mut table = self.table();
-        for base in bases {
-            if let Some(entry) = table.pipes.get_mut(base) {
-                entry.is_subscribed = true;
-                // Who has stopped waiting has gone.
-                for waiting in entry.subscribing.drain(..) {
-                    let _ = waiting.send(());
-                }
-                if entry.listeners.count() == 0 {
-                    table.changed.insert(base.clone());
-                }
-            }
-        }
-    }
-
-    /// Redis tells of nothing any more. Publishers do not wait for what may never be heard.
-    pub fn all_unsubscribed(&self) {
-        let mut table = self.table();
-        let table = &mut *table;
-        table.letters.asked = None;
-        for (base, entry) in &mut table.pipes {
-            entry.is_subscribed = false;
-            entry.publishing.clear();
-            table.changed.insert(base.clone());
-        }
-    }
-
     /// Every ear may have lost something, and looks for itself from where the pipes stand now.
     pub fn lost_all(&self) {
         // Under the lock, so that it stands behind all that was heard before.
         let mut table = self.table();
-        table.pipes.values_mut().filter(|entry| entry.registered.is_some()).for_each(|entry| entry.newest = None);
+        table.doubted.clear();
+        for entry in table.pipes.values_mut() {
+            entry.doubt = None;
+            if entry.registered.is_some() {
+                entry.newest = None;
+            }
+        }
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
     }
 
@@ -403,7 +325,7 @@ impl Listened {
         let entry = table.pipes.get_mut(base)?;
         let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
         let is_heard = newest.epoch == position.epoch && newest.index >= position.index;
-        if is_heard || !entry.is_subscribed || entry.listeners.count() == 0 {
+        if is_heard || entry.subscribed.is_none() || entry.listeners.count() == 0 {
             return None;
         }
         let (heard, hearing) = oneshot::channel();
@@ -415,9 +337,10 @@ impl Listened {
 impl Table {
     /// A pipe that nobody listens to and that Redis knows of is none.
     fn forget(&mut self, base: &str) {
-        let is_over = |entry: &Entry| entry.listeners.count() == 0 && !entry.is_subscribed;
+        let is_over = |entry: &Entry| entry.listeners.count() == 0 && entry.subscribed.is_none();
         if !self.untold.contains(base) && self.pipes.get(base).is_some_and(is_over) {
             self.pipes.remove(base);
+            self.doubted.remove(base);
         }
     }
 }
@@ -425,7 +348,7 @@ impl Table {
 impl Entry {
     fn is_behind(&self, head: Position) -> bool {
         // As long as it is not subscribed, it is going to be told that it lost all.
-        let is_heard = self.is_subscribed && self.listeners.count() > 0 && head.epoch != 0;
+        let is_heard = self.subscribed.is_some() && self.listeners.count() > 0 && head.epoch != 0;
         let newest = self.newest.as_ref().or(self.registered.as_ref()).filter(|_| is_heard);
         let is_behind =
             newest.is_some_and(|Newest { position, .. }| position.epoch != head.epoch || position.index < head.index);
@@ -437,7 +360,8 @@ impl Entry {
             pipe: pipe.clone(),
             listeners: Listeners::Nobody,
             counted: 0,
-            is_subscribed: false,
+            subscribed: None,
+            doubt: None,
             subscribing: Vec::new(),
             registered: None,
             newest: None,

@@ -2,7 +2,7 @@
 
 use sha1::{Digest, Sha1};
 
-use super::call::{Call, Slot};
+use super::call::{Call, beside};
 use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_MILLIS_MAX};
 
 /// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
@@ -32,13 +32,18 @@ impl Script {
     /// The call of this script, with its keys; arguments are added behind.
     ///
     /// The keys must be in one slot: in a Redis Cluster a script may touch no other.
+    ///
+    /// Behind them stands a key that never exists. While a slot goes from server to server, key by key, Redis executes
+    /// nothing that names a key which is not there: so no script finds a part of a pipe.
     pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
+        let first = keys.first().map_or("", AsRef::as_ref);
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(keys.len());
+        command.arg(&self.hash).arg(keys.len() + 1);
         for key in keys {
             command.arg(key.as_ref());
         }
-        Call { slot: Slot::of(keys.first().map_or("", AsRef::as_ref)), command }
+        command.arg(beside(first, "never"));
+        Call::with(command, first)
     }
 
     /// What teaches it to a server.
