@@ -186,13 +186,18 @@ SELECT * FROM other.pipes;
 -- ERROR 1049 (42000): Unknown database 'other': the database is `CometQL_v1`
 # The clients that are logged in, and behind them browsers' connections with the pipes they have subscribed to and the
 # seconds since something was heard from them. Root sees all, the others those of their tenant. KILL ends one, KILL
-# QUERY what a client runs.
+# QUERY what a client runs. Where many nodes share a store, all of this is about all of them: the column node, which is
+# shown to who names it, tells where somebody is, and no number is had twice.
 SHOW FULL PROCESSLIST;
 -- Id | User | Host | db | Command | Time | State | Info
 -- 7 | root | localhost | CometQL_v1 | Query | 0 | executing | SHOW FULL PROCESSLIST
 -- 4294967297 | anonymous | 192.0.2.7 | db_5 | Browser | 60 | 0 pipes | Mozilla/5.0 (X11)
 -- 4294967298 | 3 | 192.0.2.7 | CometQL_v1 | Browser | 60 | 1 pipe | Mozilla/5.0 (X11)
 -- 3 rows
+SHOW PROCESSLIST WHERE node = 0 AND Command <> 'Query' AND db = 'db_5';
+-- Id | User | Host | db | Command | Time | State | Info
+-- 4294967297 | anonymous | 192.0.2.7 | db_5 | Browser | 60 | 0 pipes | Mozilla/5.0 (X11)
+-- 1 row
 KILL 12;
 -- ERROR 1094 (HY000): Unknown thread id: 12
 KILL QUERY CONNECTION_ID();
@@ -231,6 +236,9 @@ SHOW VARIABLES WHERE Variable_name = 'autocommit' OR Variable_name LIKE '%\_max'
 -- sort_bytes_max | 67108864
 -- users_messages_seconds_max | 604800
 -- 11 rows
+# Where many nodes share a store, these are sums over all of them: user_online, server_online, messages, Threads_connected,
+# Questions, and of SHOW GLOBAL STATUS frontend_online, backend_online, frontend_messages, backend_messages,
+# messages_published, browsers_too_slow, gaps_declared. All else, the uptime for one, is of the node that was asked.
 show status;
 -- Variable_name | Value
 -- flag | session
@@ -252,6 +260,8 @@ SHOW SESSION STATUS LIKE 'Ssl_cipher';
 -- Variable_name | Value
 -- Ssl_cipher | 
 -- 1 row
+# A list or a count is incomplete when a node does not answer in time, and then says so by a warning:
+# Warning | 22 | Incomplete answer: node 3 did not answer within 1000 ms, and what is known there is not in it
 SHOW WARNINGS;
 -- Level | Code | Message
 -- 0 rows
@@ -333,6 +343,12 @@ SELECT ID, user, STATE, INFO FROM information_schema.processlist WHERE COMMAND =
 -- ID | user | STATE | INFO
 -- 4294967298 | 3 | 1 pipe | Mozilla/5.0 (X11)
 -- 1 row
+SELECT id, command, node FROM information_schema.processlist;
+-- id | command | node
+-- 7 | Query | 0
+-- 4294967297 | Browser | 0
+-- 4294967298 | Browser | 0
+-- 3 rows
 SELECT COUNT(*) FROM INFORMATION_SCHEMA.PROCESSLIST;
 -- COUNT(*)
 -- 3

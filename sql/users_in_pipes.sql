@@ -1,6 +1,7 @@
 # users_in_pipes: every connection that is subscribed to a pipe, whether its user is logged in or not. Columns: name (of
 # the pipe), user_id (0 for nobody), user_uuid (the number the browser gave itself), user_agent, ip, origin, language,
-# and for those who name it node. Read only.
+# and for those who name it node: the number of the node it is connected to, 0 for one that shares no store with others.
+# The other nodes are asked; one that does not answer within a second is missing, and a warning (22) says so. Read only.
 # When this is replayed, two connections are subscribed to web_chat, one of them of user 3, and one to news.
 
 select * from users_in_pipes where name = "web_chat";

@@ -184,6 +184,24 @@ fn a_user_may_have_private_pipes() {
 }
 
 #[test]
+fn a_login_that_was_taken_back_before_the_log_was_heard_ends() {
+    for version in [4, 5] {
+        let mut world = World::new();
+        let (mut session, _) = world.open(Some(credentials()), version);
+        if version == 5 {
+            session.received(r#"{"do":"hello","user":42,"key":"key"}"#, &mut world.around());
+        }
+        let next = session.answered(Answer::Authorised(Ok(true)), &mut world.around());
+        let Some(Ask::Listen { login, .. }) = next.ask else { panic!("it listens to the log") };
+        assert_eq!(login.map(|login| login.key), Some("key".to_owned()), "which is shown once more");
+        let next = session.answered(Answer::Authorised(Ok(false)), &mut world.around());
+        assert_eq!((next.ask.is_none(), next.ending), (true, Some(Ending::Revoked)));
+        let leaves = session.closed(&mut world.around());
+        assert_eq!(asked(Next { ask: leaves, ending: None }).1, names(&["msg"]));
+    }
+}
+
+#[test]
 fn a_browser_whose_pipes_cannot_be_heard_is_sent_back() {
     let mut world = World::new();
     let (mut session, _) = world.open(None, 4);
