@@ -318,7 +318,14 @@ impl Store for Redis {
         if is_lost {
             return Ok(Recovered::Lost(position));
         }
-        Ok(Recovered::Page(page_of(pipe, position, more, answer)?))
+        match page_of(pipe, position, more, answer) {
+            // Of a newer version, or it has rotted: it would not be read the next time either, and the pipe goes on.
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!("{why}: those who lack it are told of a gap");
+                Ok(Recovered::Lost(position))
+            }
+            page => page.map(Recovered::Page),
+        }
     }
 
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
