@@ -32,10 +32,11 @@ use self::disk::Disk;
 use self::live::{Live, Routed};
 use self::live_pipe::Sought;
 use super::{
-    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
+    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
+    StoreError,
 };
 use crate::clock::Clock;
-use crate::pipe::{Pipe, PipeName, Position, Retention};
+use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
 /// The file in the data directory.
@@ -331,6 +332,15 @@ impl Store for Embedded {
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
         self.disk.read(|disk| disk.retentions(tenant, after, count_max))
+    }
+
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        self.disk.read(|disk| disk.tenants(after, count_max))
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        let of = pipe.clone();
+        self.commit(pipe, |reply| Work::Adopt { pipe: of, messages, stands, reply }).await
     }
 
     async fn close(&self) {

@@ -16,6 +16,7 @@ mod script;
 mod subscriber;
 mod upkeep;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,16 +35,19 @@ use self::registry::Registry;
 use self::subscriber::{Subscriber, hear};
 use self::upkeep::Upkeep;
 use super::{
-    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
+    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
+    StoreError,
 };
 use crate::clock::Clock;
-use crate::pipe::{Pipe, PipeName, Position, Retention};
+use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
 pub use self::connection::Address;
 
 /// Names that one call looks at, and messages that one call erases.
 const NAMES_A_CALL: usize = 500;
+/// Keys that one call looks at.
+const KEYS_A_CALL: usize = 5_000;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -409,6 +413,37 @@ impl Store for Redis {
             }
         }
         Ok(records)
+    }
+
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        let mut tenants = BTreeSet::new();
+        let mut cursor = b"0".to_vec();
+        loop {
+            let mut call = Call::new("SCAN", "");
+            call.command = redis::cmd("SCAN");
+            call.arg(&cursor).arg("COUNT").arg(KEYS_A_CALL);
+            let mut answer = self.commands.ask(&call, Again::Yes).await?;
+            cursor = answer.bytes()?;
+            let mut keys = answer.list()?;
+            while !keys.is_empty() {
+                tenants.extend(keys::tenant_of(&keys.bytes()?).filter(|tenant| Some(*tenant) > after));
+            }
+            if cursor == b"0" {
+                return Ok(tenants.into_iter().take(count_max).collect());
+            }
+        }
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        let Standing { position, taken, floor } = stands;
+        let mut call = self.commands.scripts().adopt.on(&[keys::base_of(pipe)]);
+        call.arg(self.now()).arg((self.history_bytes_max_per_pipe as u64).min(1 << 53));
+        begin(&mut call, pipe);
+        call.arg(position.epoch).arg(position.index).arg(taken).arg(floor);
+        for message in &messages {
+            call.arg(record::record_of(message));
+        }
+        self.commands.ask(&call, Again::Yes).await.map(drop)
     }
 
     /// This node's listeners count no more. When Redis is away they stop to count by themselves a little later.

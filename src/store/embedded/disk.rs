@@ -2,6 +2,7 @@
 
 mod firsts;
 mod pages;
+mod tenants;
 
 use std::path::Path;
 

@@ -37,6 +37,16 @@ pub fn shelf(tenant: TenantId, shelf: Shelf) -> String {
     format!("{PREFIX}{{{tenant}:{kind}}}")
 }
 
+/// The tenant whose listing or shelf this key is; `None` for every other key.
+pub fn tenant_of(key: &[u8]) -> Option<TenantId> {
+    let (tag, rest) = std::str::from_utf8(key).ok()?.strip_prefix(PREFIX)?.strip_prefix('{')?.split_once('}')?;
+    match (tag.split_once(':'), rest) {
+        (None, ":settings" | ":kept" | ":logs") => TenantId::parse(tag),
+        (Some((tenant, "keys" | "data" | "seen" | "revoked")), "") => TenantId::parse(tenant),
+        _ => None,
+    }
+}
+
 /// The name of a record on its shelf; users stand in the order of their numbers.
 pub fn record_name(record: &Record) -> String {
     match record {
@@ -64,6 +74,23 @@ mod tests {
         let named = |tenant, name| base_of(&Pipe::Named(TenantId(tenant), PipeName::for_publish(name).unwrap()));
         assert_eq!(named(1, "room"), "cometql:{1:n:room}");
         assert_eq!(base_of(&Pipe::Log(TenantId(1), UserId::new(7).unwrap())), "cometql:{1:l:7}");
+    }
+
+    #[test]
+    fn listings_and_shelves_say_whose_they_are() {
+        let key = shelf(TenantId(7), Shelf::Seen);
+        assert_eq!(tenant_of(key.as_bytes()), Some(TenantId(7)));
+        for (key, tenant) in [
+            ("cometql:{7}:kept", Some(TenantId(7))),
+            ("cometql:{7}:heard", None),
+            ("cometql:{7:n:room}", None),
+            ("cometql:{7:n:room}:kept", None),
+            ("cometql:{7:keys}:names", None),
+            ("cometql:lease:7", None),
+            ("{7}:kept", None),
+        ] {
+            assert_eq!(tenant_of(key.as_bytes()), tenant, "{key}");
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub struct Scripts {
     pub look: Script,
     pub listed: Script,
     pub set_record: Script,
+    pub adopt: Script,
     pub records: Script,
     pub renew: Script,
     pub lease: Script,
@@ -80,6 +81,7 @@ impl Scripts {
             look: Script::new(include_str!("look.lua"), true),
             listed: Script::new(include_str!("listed.lua"), true),
             set_record: Script::new(include_str!("set_record.lua"), false),
+            adopt: Script::new(include_str!("adopt.lua"), false),
             records: Script::new(include_str!("records.lua"), true),
             renew: Script::new(include_str!("renew.lua"), true),
             lease: Script::new(include_str!("lease.lua"), true),
@@ -87,7 +89,7 @@ impl Scripts {
         }
     }
 
-    pub fn all(&self) -> [&Script; 14] {
+    pub fn all(&self) -> [&Script; 15] {
         [
             &self.publish,
             &self.register,
@@ -99,6 +101,7 @@ impl Scripts {
             &self.look,
             &self.listed,
             &self.set_record,
+            &self.adopt,
             &self.records,
             &self.renew,
             &self.lease,
