@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::settings::{Kind, SETTINGS, Setting};
-use super::{ConfigError, Given, Source};
+use super::{ConfigError, Given, Import, Source, moving};
 
 const ABOUT: &str = "A push server that any MySQL driver can publish through.\n\n\
     A program runs INSERT INTO pipes_messages (name, event, message) VALUES (...), and every browser\n\
@@ -45,6 +45,8 @@ pub(super) enum Asked {
     CheckConfig,
     Backup(PathBuf),
     Restore(PathBuf),
+    Import(Import),
+    Export(PathBuf),
 }
 
 pub(super) enum Parsed {
@@ -81,6 +83,8 @@ fn asked(matches: &ArgMatches) -> Asked {
     match name {
         "backup" => Asked::Backup(file()),
         "restore" => Asked::Restore(file()),
+        "import" => Asked::Import(Import::asked(matches)),
+        "export" => Asked::Export(file()),
         _ => Asked::CheckConfig,
     }
 }
@@ -105,12 +109,13 @@ fn command() -> clap::Command {
         .about("Put a backup into an empty data directory; then exit")
         .after_help("A node that is started there goes on from the backup. See docs/BACKUP.md.")
         .arg(file.help("What `backup` wrote"));
+    let [import, export] = moving::commands();
     clap::Command::new("cometql")
         .bin_name("cometql")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .subcommands([check_config, backup, restore])
+        .subcommands([check_config, backup, restore, import, export])
         .disable_help_subcommand(true)
         .next_line_help(true)
         .arg(config)

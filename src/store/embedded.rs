@@ -1,5 +1,6 @@
 //! The store that needs nothing installed: what is live in memory, what must survive in one file.
 
+mod archive;
 mod backup;
 mod committer;
 mod copy;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+pub use self::archive::{Archive, read_backup};
 use self::backup::Socket;
 pub use self::backup::{backup, restore};
 use self::committer::{Committer, Work};
@@ -98,6 +100,17 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         }
         None => (Disk::in_memory()?, None),
     };
+    over(disk, lock, config, ears, clock)
+}
+
+/// The store over what is opened already.
+fn over(
+    disk: Disk,
+    lock: Option<File>,
+    config: &Config,
+    ears: Vec<Arc<Ear>>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Embedded>, StoreError> {
     let disk = Arc::new(disk);
     let live = Arc::new(Live::new(ears, Arc::clone(&disk), config.recovery_bytes_max));
     remember(&disk, &live, &*clock)?;

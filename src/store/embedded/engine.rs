@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
-use super::Durability;
+use super::{Durability, glass};
 use crate::store::StoreError;
 
 /// How many bytes of the file are kept in memory.
@@ -53,6 +53,12 @@ impl Engine {
             opened: RwLock::new(Opened { database: Some(Arc::new(database)), times: 1 }),
             writing: Mutex::default(),
         })
+    }
+
+    /// Opens a file that stays as it is, whatever is written here.
+    pub fn under_glass(file: &Path) -> Result<Engine, StoreError> {
+        let database = Some(Arc::new(glass::database(file, CACHE_BYTES_MAX)?.0));
+        Ok(Engine { file: None, opened: RwLock::new(Opened { database, times: 1 }), writing: Mutex::default() })
     }
 
     /// Whether there is a file.

@@ -20,13 +20,20 @@ const READS_MAX: u64 = 200;
 
 /// Opens what is in a file, and counts its reads.
 pub fn open(file: &Path) -> Result<(Seen, Arc<Reads>), StoreError> {
+    // Without a cache every step of a walk is seen.
+    let (database, reads) = database(file, 0)?;
+    Ok((Seen(Some(database)), reads))
+}
+
+/// The engine over a file under glass, and its reads.
+pub fn database(file: &Path, cache_bytes: usize) -> Result<(Database, Arc<Reads>), StoreError> {
     let reads = Arc::new(Reads::default());
     let glass = Glass::over(file, Arc::clone(&reads))
         .map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))?;
-    // Without a cache every step of a walk is seen.
-    let database =
-        contained(|| Ok(Builder::new().set_cache_size(0).create_with_backend(glass).map_err(redb::Error::from)?))?;
-    Ok((Seen(Some(database)), reads))
+    let database = contained(|| {
+        Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(glass).map_err(redb::Error::from)?)
+    })?;
+    Ok((database, reads))
 }
 
 /// What can be seen through the glass. The engine may panic when it lets go of pages that make no sense.
