@@ -1,23 +1,41 @@
 //! The store of many nodes: everything is in one Redis, and each step is one script there.
 //!
-//! Two connections: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by the other
-//! (`subscriber.rs`) through a gate into the ears. How messages and keys look is in `record.rs` and `keys.rs`.
+//! Two connections to each server: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by
+//! the other (`subscriber.rs`) through a gate into the ears. Which server has what is in `servers.rs`, and kept true by
+//! `sentinel.rs` and `cluster.rs`. How messages and keys look is in `record.rs` and `keys.rs`.
 
+mod address;
 mod answer;
 mod call;
+mod cluster;
 mod commands;
 mod connection;
 mod gate;
+mod keeper;
 mod keys;
+mod left;
+mod letters;
 mod listened;
+mod listing;
+mod merge;
+mod moving;
+mod nodes;
+mod publishing;
 mod record;
+mod refusal;
 mod registry;
 mod script;
+mod sentinel;
+mod server;
+mod servers;
+mod slots;
 mod subscriber;
+mod together;
 mod upkeep;
+mod wills;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -27,27 +45,28 @@ use tokio::time::timeout;
 
 use self::answer::{Answer, unexpected};
 use self::call::Call;
-use self::commands::{Again, Commands, Line};
-use self::connection::Connection;
+use self::cluster::Cluster;
+use self::commands::{Again, Commands};
 use self::gate::Gate;
-use self::listened::Listened;
+use self::keeper::Keeper;
+use self::listened::{Listened, Mark};
+use self::listing::Listed;
 use self::registry::Registry;
-use self::subscriber::{Subscriber, hear};
-use self::upkeep::Upkeep;
+use self::sentinel::Sentinels;
+use self::servers::Servers;
+use self::subscriber::hear;
 use super::{
-    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
-    StoreError,
+    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
+    Standing, Store, StoreError,
 };
 use crate::clock::Clock;
-use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
+use crate::pipe::{ConnectionId, Delivery, Event, Message, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
-pub use self::connection::Address;
+pub use self::address::Address;
 
-/// Names that one call looks at, and messages that one call erases.
-const NAMES_A_CALL: usize = 500;
-/// Keys that one call looks at.
-const KEYS_A_CALL: usize = 5_000;
+/// Messages that one call erases.
+const ERASED_A_CALL: usize = 500;
 
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -63,13 +82,15 @@ pub struct Config {
 /// A store in Redis. Its tasks end with it.
 pub struct Redis {
     commands: Arc<Commands>,
+    servers: Arc<Servers>,
     listened: Arc<Listened>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
     replicas_min: u64,
     history_bytes_max_per_pipe: usize,
-    lease: JoinHandle<()>,
+    /// What tells the others that this node is there.
+    telling: Vec<JoinHandle<()>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -78,39 +99,67 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     let Config { address, wait_millis_max, replicas_min, history_bytes_max_per_pipe } = config.clone();
     let wait = Duration::from_millis(wait_millis_max);
     let refused = |why: String| StoreError::Unavailable(format!("Redis at {address} cannot be used: {why}"));
-    let listened = Arc::new(Listened::new(ears));
-    let (line, of_line) = watch::channel(Line::Broken("it was not tried yet".into()));
-    let commands = Arc::new(Commands::new(of_line, wait, address.to_string()));
-    let node = format!("{:016x}", getrandom::u64().map_err(|error| refused(format!("no random bytes: {error}")))?);
-    let registry = Arc::new(Registry {
-        node,
-        commands: Arc::clone(&commands),
-        listened: Arc::clone(&listened),
-        clock: Arc::clone(&clock),
-    });
-    let upkeep = Upkeep { address: address.clone(), wait, line, registry: Arc::clone(&registry) };
-    let first = upkeep.first().await.map_err(&refused)?;
+    let servers = Arc::new(Servers::new(matches!(address, Address::Cluster(_))));
+    let listened = Arc::new(Listened::new(ears, Arc::clone(&servers)));
+    let commands = Arc::new(Commands::new(Arc::clone(&servers), wait, address.to_string()));
+    let registry = Registry::new(Arc::clone(&commands), Arc::clone(&listened), Arc::clone(&clock));
+    let registry = Arc::new(registry?);
     let (gate, announcements) = Gate::new();
     let gate = Arc::new(gate);
-    let announcing = Connection::open(&address, Some(Arc::clone(&gate)), wait).await.map_err(&refused)?;
-    let subscriber = Subscriber {
-        address: address.clone(),
+    let keeper = Keeper {
         wait,
         gate: Arc::clone(&gate),
         listened: Arc::clone(&listened),
         registry: Arc::clone(&registry),
+        servers: Arc::clone(&servers),
+        count: AtomicU32::new(0),
     };
-    let tasks = vec![
-        tokio::spawn(upkeep.run(first)),
-        tokio::spawn(subscriber.run(announcing)),
-        tokio::spawn(hear(announcements, Arc::clone(&gate), Arc::clone(&listened), Arc::clone(&registry))),
-    ];
-    // Before anybody listens: who is not believed to be there does not count.
+    let hearing = tokio::spawn(hear(announcements, Arc::clone(&gate), Arc::clone(&listened), Arc::clone(&registry)));
+    let mut store = Redis {
+        commands,
+        servers,
+        listened,
+        registry: Arc::clone(&registry),
+        gate,
+        clock,
+        replicas_min,
+        history_bytes_max_per_pipe,
+        telling: Vec::new(),
+        tasks: vec![hearing],
+    };
+    let following = reach(&address, keeper).await.map_err(refused)?;
+    store.tasks.extend(following);
+    // Before anybody connects: connections have the number of their node.
     let leased = registry.renew_lease().await;
-    let lease = tokio::spawn(Arc::clone(&registry).keep_lease());
-    let store =
-        Redis { commands, listened, registry, gate, clock, replicas_min, history_bytes_max_per_pipe, lease, tasks };
+    store.telling =
+        vec![tokio::spawn(Arc::clone(&registry).keep_lease()), tokio::spawn(Arc::clone(&registry).keep_told())];
     leased.map(|()| Arc::new(store))
+}
+
+/// Connects to one server at least, and has what follows the others done, if there are others.
+async fn reach(address: &Address, keeper: Keeper) -> Result<Option<JoinHandle<()>>, String> {
+    match address {
+        Address::One(place) => {
+            let (one, opening) = keeper.keep(watch::channel(place.clone()).1, false);
+            keeper.servers.install(vec![Arc::clone(&one)], Vec::new());
+            drop(opening);
+            one.tried().await.map(|()| None)
+        }
+        Address::Sentinels(watched) => {
+            let mut sentinels = Sentinels::new(watched.clone(), keeper.wait);
+            let (place, here) = watch::channel(sentinels.first().await?);
+            let (one, opening) = keeper.keep(here, true);
+            keeper.servers.install(vec![Arc::clone(&one)], Vec::new());
+            drop(opening);
+            one.tried().await?;
+            Ok(Some(tokio::spawn(sentinels.follow(place, one))))
+        }
+        Address::Cluster(seeds) => {
+            let cluster = Cluster::new(seeds.clone(), keeper);
+            cluster.first().await?;
+            Ok(Some(tokio::spawn(cluster.follow())))
+        }
+    }
 }
 
 /// Random, and within what a JavaScript number holds exactly.
@@ -126,75 +175,24 @@ fn begin(call: &mut Call, pipe: &Pipe) {
 }
 
 impl Redis {
+    fn end(&self) {
+        self.telling.iter().chain(&self.tasks).for_each(JoinHandle::abort);
+        self.servers.close();
+    }
+
     fn now(&self) -> u64 {
         self.clock.now().0
     }
 
-    fn publishing(&self, batch: &[Publish], bases: &[String]) -> Call {
-        let mut pipes: Vec<(&str, &Pipe)> = Vec::new();
-        let mut numbers = Vec::with_capacity(batch.len());
-        let mut known = std::collections::HashMap::new();
-        for (publish, base) in batch.iter().zip(bases) {
-            let number = *known.entry(base.as_str()).or_insert_with(|| {
-                pipes.push((base, &publish.pipe));
-                pipes.len()
-            });
-            numbers.push(number);
-        }
-        let keys: Vec<&str> = pipes.iter().map(|(base, _)| *base).collect();
-        let mut call = self.commands.scripts().publish.on(&keys);
-        call.arg(self.now()).arg(self.history_bytes_max_per_pipe);
-        pipes.iter().for_each(|(_, pipe)| begin(&mut call, pipe));
-        for (publish, number) in batch.iter().zip(numbers) {
-            call.arg(number).arg(u8::from(publish.id_is_chosen)).arg(u8::from(publish.sender_listens));
-            call.arg(record::body_of(publish));
-        }
-        call
-    }
-
-    /// Waits until what was published has been heard here, as far as it will be.
-    async fn until_heard(&self, base: &str, position: Position) {
-        let Some(mut hearing) = self.listened.hearing(base, position) else { return };
-        // While an ear is full publishers wait for it. Otherwise a connection that has stopped bringing anything is
-        // soon known to be broken, and then the ears are told.
-        while timeout(self.commands.wait(), &mut hearing).await.is_err() && self.gate.is_held_up() {}
-    }
-
-    /// Part after part of a listing, until there are enough.
-    async fn listing<T>(
-        &self,
-        (tenant, what): (TenantId, &str),
-        after: String,
-        count_max: usize,
-        read: impl Fn(&[u8], u64, u64) -> Option<T>,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut found = Vec::new();
-        let mut after = after.into_bytes();
-        while found.len() < count_max {
-            let mut call = self.commands.scripts().listed.on::<&str>(&[]);
-            call.arg(tenant.0).arg(what).arg(&after).arg(count_max.min(NAMES_A_CALL));
-            let mut answer = self.commands.ask(&call, Again::Yes).await?;
-            after = answer.bytes()?;
-            while !answer.is_empty() {
-                let (name, first, second) = (answer.bytes()?, answer.number()?, answer.number()?);
-                found.push(read(&name, first, second).ok_or_else(|| unexpected("a name that can be listed"))?);
-            }
-            if after.is_empty() {
-                break;
-            }
-        }
-        found.truncate(count_max);
-        Ok(found)
-    }
-
     async fn look(&self, pipe: &Pipe) -> Result<Answer, StoreError> {
-        let call = self.commands.scripts().look.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().look.on(&[keys::base_of(pipe)]);
+        call.arg(&*self.registry.nodes.gone());
         self.commands.ask(&call, Again::Yes).await
     }
 
     async fn retain(&self, pipe: &Pipe, retention: Option<Retention>, again: Again) -> Result<bool, StoreError> {
         let mut call = self.commands.scripts().retain.on(&[keys::base_of(pipe)]);
-        call.arg(self.now());
+        call.arg(&*self.registry.nodes.gone()).arg(self.now());
         match retention {
             Some(Retention { length, ttl_seconds }) => call.arg(length).arg(ttl_seconds.unwrap_or(0)),
             None => call.arg("").arg(""),
@@ -228,23 +226,7 @@ fn page_of(pipe: &Pipe, position: Position, more: bool, mut answer: Answer) -> R
 #[async_trait]
 impl Store for Redis {
     async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        let bases: Vec<String> = batch.iter().map(|publish| keys::base_of(&publish.pipe)).collect();
-        // What is known to be a repeat may be sent twice.
-        let again = if batch.iter().all(|publish| publish.id_is_chosen) { Again::Yes } else { Again::No };
-        let mut answer =
-            self.commands.ask_replicated(&self.publishing(&batch, &bases), again, self.replicas_min).await?;
-        let mut published = Vec::with_capacity(batch.len());
-        for _ in &batch {
-            let position = Position { epoch: answer.number()?, index: answer.number()? };
-            published.push(Published { position, receivers: answer.number()?, is_repeat: answer.truth()? });
-        }
-        for (base, published) in bases.iter().zip(&published) {
-            self.until_heard(base, published.position).await;
-        }
-        Ok(published)
+        self.publish_in_parts(&batch).await
     }
 
     async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Listening, StoreError> {
@@ -254,13 +236,13 @@ impl Store for Redis {
             // A sender that is dropped says that nobody listens any more.
             let _ = timeout(self.commands.wait(), subscribed).await.map_err(|_| late())?;
         }
-        self.registry.tell(&base, pipe).await
+        self.registry.tell(&base, pipe, Mark::Tell).await
     }
 
     async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<u64, StoreError> {
         let base = keys::base_of(pipe);
         self.listened.unlisten(&base, ear);
-        self.registry.tell(&base, pipe).await.map(|listening| listening.listeners)
+        self.registry.tell(&base, pipe, Mark::Leave).await.map(|listening| listening.listeners)
     }
 
     async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
@@ -273,16 +255,54 @@ impl Store for Redis {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<(PipeName, u64)>, StoreError> {
-        let read = |name: &[u8], listeners, _| Some((keys::listed_name(name)?, listeners));
+        let read = |Listed { name, numbers: (listeners, _) }| Some((keys::listed_name(&name)?, listeners));
         self.listing((tenant, "heard"), name_after(after), count_max, read).await
     }
 
-    async fn dismiss(&self, _log: &Pipe) -> Result<(), StoreError> {
-        Ok(())
+    async fn dismiss(&self, log: &Pipe) -> Result<(), StoreError> {
+        let mut call = self.commands.scripts().dismiss.on(&[keys::base_of(log)]);
+        begin(&mut call, log);
+        self.commands.ask(&call, Again::Yes).await.map(drop)
     }
 
     async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
-        Ok(self.listeners(log).await? == 0)
+        let mut call = self.commands.scripts().disappear.on(&[keys::base_of(log)]);
+        call.arg(&*self.registry.nodes.gone()).arg(self.registry.nodes.name()).arg(new_epoch());
+        self.commands.ask(&call, Again::Yes).await?.truth()
+    }
+
+    async fn set_will(
+        &self,
+        pipe: &Pipe,
+        connection: ConnectionId,
+        will: Option<(Event, Message)>,
+    ) -> Result<(), StoreError> {
+        let of = (keys::base_of(pipe), connection);
+        self.registry.wills.set(&of, will);
+        self.registry.tell_will(&of).await
+    }
+
+    async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
+        self.registry.left_behind().await
+    }
+
+    async fn settle(&self, left: &LeftBehind) -> Result<(), StoreError> {
+        self.registry.settled(left).await
+    }
+
+    async fn peers(&self) -> Result<Vec<Peer>, StoreError> {
+        self.registry.renew_lease().await?;
+        Ok(self.registry.nodes.peers())
+    }
+
+    async fn post(&self, to: Peer, letter: Vec<u8>) -> Result<bool, StoreError> {
+        let mut call = Call::new("SPUBLISH", &keys::letters_to(to));
+        call.arg(letter);
+        self.commands.ask(&call, Again::No).await?.truth()
+    }
+
+    async fn letter(&self) -> Vec<u8> {
+        self.registry.letters.next().await
     }
 
     async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
@@ -319,19 +339,20 @@ impl Store for Redis {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
-        self.listing((tenant, "kept"), name_after(after), count_max, |name, _, _| keys::listed_name(name)).await
+        let read = |listed: Listed| keys::listed_name(&listed.name);
+        self.listing((tenant, "kept"), name_after(after), count_max, read).await
     }
 
     async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {
-        let after = after.map_or_else(String::new, |user| user.number().to_string());
-        self.listing((tenant, "logs"), after, count_max, |name, _, _| keys::listed_user(name)).await
+        let after = after.map_or_else(String::new, keys::user_name);
+        self.listing((tenant, "logs"), &after, count_max, |listed| keys::listed_user(&listed.name)).await
     }
 
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {
         let mut erased = 0;
-        for indexes in indexes.chunks(NAMES_A_CALL) {
+        for indexes in indexes.chunks(ERASED_A_CALL) {
             let mut call = self.commands.scripts().erase.on(&[keys::base_of(pipe)]);
-            call.arg(self.now()).arg(indexes);
+            call.arg(&*self.registry.nodes.gone()).arg(self.now()).arg(indexes);
             erased += self.commands.ask(&call, Again::No).await?.number()?;
         }
         Ok(erased)
@@ -367,19 +388,20 @@ impl Store for Redis {
         after: Option<&PipeName>,
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
-        let read = |name: &[u8], length, ttl| Some((keys::listed_name(name)?, retention_of(length, ttl)?));
+        let read =
+            |Listed { name, numbers: (length, ttl) }| Some((keys::listed_name(&name)?, retention_of(length, ttl)?));
         self.listing((tenant, "settings"), name_after(after), count_max, read).await
     }
 
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
-        let mut call = Call::new("HGET", &keys::shelf(tenant, record.shelf()));
+        let mut call = Call::new("HGET", &keys::shelf_of(tenant, record));
         call.arg(keys::record_name(record));
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         if answer.is_empty() { Ok(None) } else { answer.text().map(Some) }
     }
 
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
-        let mut call = self.commands.scripts().set_record.on(&[keys::shelf(tenant, record.shelf())]);
+        let mut call = self.commands.scripts().set_record.on(&[keys::shelf_of(tenant, record)]);
         call.arg(keys::record_name(record));
         if let Some(value) = value {
             call.arg(value);
@@ -394,70 +416,33 @@ impl Store for Redis {
         after: Option<&Record>,
         count_max: usize,
     ) -> Result<Vec<(Record, String)>, StoreError> {
-        let mut records = Vec::new();
-        let mut after = after.map_or_else(String::new, keys::record_name);
-        while records.len() < count_max {
-            let count = (count_max - records.len()).min(NAMES_A_CALL);
-            let mut call = self.commands.scripts().records.on(&[keys::shelf(tenant, shelf)]);
-            call.arg(&after).arg(count);
-            let mut answer = self.commands.ask(&call, Again::Yes).await?;
-            let before = records.len();
-            while !answer.is_empty() {
-                let (name, value) = (answer.bytes()?, answer.text()?);
-                let record = keys::record_of(shelf, &name).ok_or_else(|| unexpected("the name of a record"))?;
-                after = keys::record_name(&record);
-                records.push((record, value));
-            }
-            if records.len() - before < count {
-                break;
-            }
-        }
-        Ok(records)
+        let after = after.map_or_else(String::new, keys::record_name);
+        self.shelf(tenant, shelf, &after, count_max).await
     }
 
     async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
-        let mut tenants = BTreeSet::new();
-        let mut cursor = b"0".to_vec();
-        loop {
-            let mut call = Call::new("SCAN", "");
-            call.command = redis::cmd("SCAN");
-            call.arg(&cursor).arg("COUNT").arg(KEYS_A_CALL);
-            let mut answer = self.commands.ask(&call, Again::Yes).await?;
-            cursor = answer.bytes()?;
-            let mut keys = answer.list()?;
-            while !keys.is_empty() {
-                tenants.extend(keys::tenant_of(&keys.bytes()?).filter(|tenant| Some(*tenant) > after));
-            }
-            if cursor == b"0" {
-                return Ok(tenants.into_iter().take(count_max).collect());
-            }
-        }
+        let all = self.all_tenants().await?;
+        Ok(all.into_iter().filter(|tenant| Some(*tenant) > after).take(count_max).collect())
     }
 
     async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
-        let Standing { position, taken, floor } = stands;
-        let mut call = self.commands.scripts().adopt.on(&[keys::base_of(pipe)]);
-        call.arg(self.now()).arg((self.history_bytes_max_per_pipe as u64).min(1 << 53));
-        begin(&mut call, pipe);
-        call.arg(position.epoch).arg(position.index).arg(taken).arg(floor);
-        for message in &messages {
-            call.arg(record::record_of(message));
-        }
-        self.commands.ask(&call, Again::Yes).await.map(drop)
+        self.take_over(pipe, &messages, stands).await
     }
 
-    /// This node's listeners count no more. When Redis is away they stop to count by themselves a little later.
+    /// This node's listeners count no more; others see to what it leaves behind. When Redis is away they find that out
+    /// by themselves a little later.
     async fn close(&self) {
-        self.lease.abort();
-        if let Err(error) = self.registry.leave().await {
+        self.telling.iter().for_each(JoinHandle::abort);
+        let leave = self.registry.nodes.leave(self.commands.scripts());
+        if let Err(error) = self.commands.ask(&leave, Again::Yes).await {
             tracing::warn!("who listened here counts for some seconds more: {error}");
         }
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }
 
-fn name_after(after: Option<&PipeName>) -> String {
-    after.map_or_else(String::new, PipeName::to_string)
+fn name_after(after: Option<&PipeName>) -> &str {
+    after.map_or("", PipeName::as_str)
 }
 
 fn retention_of(length: u64, ttl_seconds: u64) -> Option<Retention> {
@@ -467,7 +452,6 @@ fn retention_of(length: u64, ttl_seconds: u64) -> Option<Retention> {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        self.lease.abort();
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }

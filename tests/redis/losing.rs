@@ -103,8 +103,8 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
             newest.push(node.publish(pipe, "2").await.unwrap().position);
         }
         // A replica that was a message behind, and one to which somebody else has published in its place.
-        server.ask(&["HSET", "cometql:{1:n:behind}", "index", "1"]);
-        server.ask(&["HSET", "cometql:{1:n:replaced}", "id", "sixteen bytes 16"]);
+        server.ask(&["HSET", &key(&server, "1:n:behind"), "index", "1"]);
+        server.ask(&["HSET", &key(&server, "1:n:replaced"), "id", "sixteen bytes 16"]);
         server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
         server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
         node.news_until(is_lost_all).await;
@@ -118,21 +118,22 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
 }
 
 /// What a hub makes of the news of one pipe: each message once and in order, or a panic.
-struct Follower<'n> {
-    node: &'n Node,
-    pipe: Pipe,
-    position: Position,
-    texts: Vec<String>,
+pub struct Follower<'n> {
+    pub node: &'n Node,
+    pub pipe: Pipe,
+    pub position: Position,
+    pub texts: Vec<String>,
 }
 
 impl Follower<'_> {
-    async fn follow_to(&mut self, count: usize) {
+    pub async fn follow_to(&mut self, count: usize) {
         while self.texts.len() < count {
             self.node.woken.notified().await;
             for news in self.node.ear.take() {
                 match news {
                     News::Delivery(delivery) => self.accept(delivery.position, delivery.message.as_str()),
                     News::Lost(_) | News::LostAll => self.recover().await,
+                    News::Dismissed(_) => panic!("nobody has dismissed anybody"),
                 }
             }
         }

@@ -8,11 +8,14 @@ mod browser;
 #[allow(dead_code)]
 #[path = "../world/clock.rs"]
 mod clock;
+mod left;
 mod losing;
 #[path = "../world/node.rs"]
 mod node;
+mod nodes;
 mod refusing;
 mod replicas;
+mod sentinels;
 #[path = "../world/redis.rs"]
 mod server;
 mod sharing;
@@ -21,10 +24,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clock::StillClock;
-use cometql::pipe::{Message, MessageId, Pipe, PipeName, Position, Retention};
+use cometql::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::redis::{Address, Config, Redis, open};
-use cometql::store::{Ear, EarId, News, PageMax, Publish, Published, Recovered, Since, Store, StoreError};
-use cometql::user::TenantId;
+use cometql::store::{
+    Ear, EarId, LeftBehind, News, PageMax, Peer, Publish, Published, Recovered, Since, Store, StoreError,
+};
+use cometql::user::{TenantId, UserId};
 use server::Redis as Server;
 
 const ALL: PageMax = PageMax { messages: 10_000, bytes: usize::MAX };
@@ -50,6 +55,10 @@ impl Node {
 
     async fn tried(server: &Server, wait_millis_max: u64) -> Result<Node, StoreError> {
         Node::configured(&config(wait_millis_max, server)).await
+    }
+
+    async fn at(url: &str) -> Node {
+        Node::configured(&config_of(LONG_MILLIS, url)).await.unwrap()
     }
 
     async fn configured(config: &Config) -> Result<Node, StoreError> {
@@ -106,6 +115,10 @@ fn pipe(name: &str) -> Pipe {
     Pipe::Named(TenantId(1), PipeName::for_publish(name).unwrap())
 }
 
+fn log(user: u64) -> Pipe {
+    Pipe::Log(TenantId(1), UserId::new(user).unwrap())
+}
+
 fn publish(pipe: &Pipe, text: &str) -> Publish {
     Publish {
         pipe: pipe.clone(),
@@ -138,6 +151,16 @@ async fn until<T: PartialEq + std::fmt::Debug>(wanted: T, ask: impl AsyncFn() ->
     }
 }
 
+/// The whole of a key, whichever bucket it is in; empty when it is not there.
+fn key(server: &Server, name: &str) -> String {
+    let found = server.ask(&["KEYS", &format!("cometql:{{*}}:{name}")]);
+    found.lines().find(|line| line.starts_with("cometql:")).unwrap_or_default().to_owned()
+}
+
+fn is_dismissed(news: &News) -> bool {
+    matches!(news, News::Dismissed(_))
+}
+
 fn is_lost_all(news: &News) -> bool {
     matches!(news, News::LostAll)
 }
@@ -150,8 +173,12 @@ fn reason(error: StoreError) -> String {
 }
 
 fn config(wait_millis_max: u64, server: &Server) -> Config {
+    config_of(wait_millis_max, &server.url())
+}
+
+fn config_of(wait_millis_max: u64, url: &str) -> Config {
     Config {
-        address: Address::parse(&server.url()).unwrap(),
+        address: Address::parse(url).unwrap(),
         wait_millis_max,
         replicas_min: 0,
         history_bytes_max_per_pipe: 1024 * 1024,

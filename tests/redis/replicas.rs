@@ -17,8 +17,8 @@ fn with_replicas_wanted_nothing_is_acknowledged_that_they_do_not_have() {
         let replica = Server::replica_of(port);
         until(true, async || node.publish(&pipe, "early").await.is_ok()).await;
         node.publish(&pipe, "both").await.unwrap();
-        let length = replica.ask(&["XLEN", "cometql:{1:n:replicated}:kept"]);
-        assert_eq!(length, server.ask(&["XLEN", "cometql:{1:n:replicated}:kept"]), "the replica has all of it");
+        let length = replica.ask(&["XLEN", &key(&server, "1:n:replicated:kept")]);
+        assert_eq!(length, server.ask(&["XLEN", &key(&server, "1:n:replicated:kept")]), "the replica has all of it");
         assert_ne!(length.trim(), ":0");
 
         // One that lags behind is no copy: what was not acknowledged is said again and is one message.

@@ -1,10 +1,11 @@
 -- Takes over what another store has kept of a pipe.
--- KEYS: the base. ARGV: now, bytes of history a pipe keeps, an epoch to begin with, default length and ttl; then where
--- the pipe stands behind it: epoch, index, taken, floor; then the records, which are behind each other.
+-- KEYS: the base. ARGV: the nodes that are gone, now, bytes of history a pipe keeps, an epoch to begin with, default
+-- length and ttl; then where the pipe stands behind it: epoch, index, taken, floor; then the records, in their order.
 
-local base, now, history_bytes_max = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
-local pipe = find_or_begin(base, ARGV[3], ARGV[4], ARGV[5])
-local epoch, index, taken, floor = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+leave_out(ARGV[1])
+local base, now, history_bytes_max = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local pipe = find_or_begin(base, ARGV[4], ARGV[5], ARGV[6])
+local epoch, index, taken, floor = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local key = base .. ':kept'
 if index < pipe.index then return 0 end
 -- Somebody has deleted the hash alone: streams only go forward.
@@ -12,7 +13,7 @@ if pipe.is_new then redis.call('DEL', key, base .. ':window') end
 
 local known, newest = pipe.index, 0
 local oldest = pipe.ttl > 0 and now - pipe.ttl * 1000 or nil
-for at = 10, #ARGV do
+for at = 11, #ARGV do
   local record = ARGV[at]
   local _, _, number, sent_at = struct.unpack('>BI8I8I8', record)
   newest = number
@@ -34,7 +35,7 @@ pipe.epoch, pipe.index = epoch, index
 pipe.kept_floor, pipe.taken = math.max(pipe.kept_floor, floor), math.min(math.max(pipe.taken, taken), index)
 begin_window(pipe, index)
 write(pipe)
-local listeners = listeners_of(base)
+local listeners, said = listeners_of(base)
 list(base, listeners)
-settle(pipe, listeners)
+let_age(pipe, said)
 return 1

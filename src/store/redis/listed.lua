@@ -1,18 +1,15 @@
--- Part of a listing. ARGV: tenant, `kept`, `heard`, `settings` or `logs`, the name behind which it begins (empty: the
--- first), how many names are looked at. What has gone without a word is taken off the listing.
+-- Part of a bucket's part of a listing. What has gone without a word is taken off it.
+-- KEYS: the listing, whose name ends with `kept`, `heard`, `settings` or `logs`. ARGV: the nodes that are gone, the name
+-- behind which it begins (empty: the first), how many names are looked at.
 -- Answers the name to go on behind (empty: the end), then of each pipe its name and two numbers.
 
-local tenant, what, after, count = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local key = 'cometql:{' .. tenant .. '}:' .. what
-local names
-if what == 'logs' then
-  names = redis.call('ZRANGEBYSCORE', key, after == '' and '-inf' or '(' .. after, '+inf', 'LIMIT', 0, count)
-else
-  names = redis.call('ZRANGEBYLEX', key, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
-end
+leave_out(ARGV[1])
+local after, count = ARGV[2], tonumber(ARGV[3])
+local tenant, what = string.match(KEYS[1], '^(cometql:{%d+}:%d+):(%a+)$')
+local names = redis.call('ZRANGEBYLEX', KEYS[1], after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, count)
 local answer = { #names == count and names[#names] or '' }
 for _, name in ipairs(names) do
-  local base = 'cometql:{' .. tenant .. ':' .. (what == 'logs' and 'l' or 'n') .. ':' .. name .. '}'
+  local base = tenant .. (what == 'logs' and ':l:' .. whole(tonumber(name)) or ':n:' .. name)
   local first, second = 0, '0'
   if what == 'settings' then
     local set = redis.call('HMGET', base, 'length', 'ttl')
@@ -25,7 +22,7 @@ for _, name in ipairs(names) do
   if first then
     answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = name, first, second
   else
-    redis.call('ZREM', key, name)
+    redis.call('ZREM', KEYS[1], name)
   end
 end
 return answer

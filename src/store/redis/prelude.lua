@@ -1,7 +1,11 @@
 -- What every script begins with. Constants in capitals are put before it by scripts.rs.
 --
--- A pipe is a hash at its base, `cometql:{tenant:n:name}` or `cometql:{tenant:l:user}`, and what hangs on the base:
--- `:kept` and `:window` (streams by index), `:listeners` (node -> "count version"), `:id:…` (chosen ids).
+-- A pipe is a hash at its base, `cometql:{bucket}:tenant:n:name` or `cometql:{bucket}:tenant:l:user`, and what hangs on
+-- the base: `:kept` and `:window` (streams by index), `:listeners` (node -> "count version told_at"), `:id:…` (chosen
+-- ids), `:wills:node` (connection -> event, NUL, text). All that a script touches has the tag of its first key.
+
+-- The last key never exists, and has said what it was there for: the slot is not on its way to another server.
+KEYS[#KEYS] = nil
 
 local PLACES = {
   'epoch', 'index', 'id', 'sent_at', 'kept_floor', 'kept_bytes', 'window_floor', 'window_bytes', 'heard_at', 'taken',
@@ -46,17 +50,42 @@ local function write(pipe)
     'default_length', whole(pipe.default_length), 'default_ttl', whole(pipe.default_ttl))
 end
 
--- Connections that listen, without those of nodes whose lease is gone; and with them, as long as nobody has taken back
--- what such a node has said: somebody behind it has listened a moment ago.
+-- Nodes that are gone. What they have said does not count, whether or not somebody has seen to it yet.
+local GONE = {}
+local function leave_out(nodes)
+  for node in string.gmatch(nodes, '%S+') do
+    GONE[node] = true
+  end
+end
+
+-- What the server's clock says, in milliseconds.
+local function millis()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Of a base: what the keys of its bucket begin with, tenant, `n` or `l`, and name.
+local function parts_of(base)
+  return string.match(base, '^(cometql:{%d+}:)(%d+):(%a):(.*)$')
+end
+
+-- Connections that listen, without those of nodes that are gone; and with them, as long as nobody has taken back what
+-- such a node has said: somebody behind it has listened a moment ago.
 local function listeners_of(base)
   local total, said = 0, 0
   local fields = redis.call('HGETALL', base .. ':listeners')
   for at = 1, #fields, 2 do
     local count = tonumber(string.match(fields[at + 1], '^%d+')) or 0
     said = said + count
-    if count > 0 and redis.call('EXISTS', 'cometql:lease:' .. fields[at]) == 1 then total = total + count end
+    if not GONE[fields[at]] then total = total + count end
   end
   return total, said
+end
+
+-- How many connections of one node listen, and the version of that count.
+local function count_of(base, node)
+  local count, version = string.match(redis.call('HGET', base .. ':listeners', node) or '', '^(%d+) (%d+)')
+  return tonumber(count) or 0, tonumber(version) or -1
 end
 
 -- Whether the recovery window goes on: somebody listens, as far as was said, or has until a minute ago.
@@ -64,26 +93,37 @@ local function is_heard(pipe, said, now)
   return said > 0 or (pipe.heard_at > 0 and now - pipe.heard_at < WINDOW_MILLIS_MAX)
 end
 
-local function mark(key, is_in, score, member)
-  if is_in then redis.call('ZADD', key, score, member) else redis.call('ZREM', key, member) end
+local function mark(key, is_in, member)
+  if is_in then redis.call('ZADD', key, 0, member) else redis.call('ZREM', key, member) end
 end
 
 -- Puts the pipe into the listings it belongs to, and takes it out of the others.
 local function list(base, listeners)
-  local tenant, kind, name = string.match(base, '^cometql:{(%d+):(%a):(.*)}$')
+  local bucket, tenant, kind, name = parts_of(base)
   local keeps = redis.call('XLEN', base .. ':kept') > 0
   if kind == 'l' then
-    mark('cometql:{' .. tenant .. '}:logs', keeps or listeners > 0, name, name)
+    -- As many digits for each, so that they stand in the order of their numbers.
+    mark(bucket .. tenant .. ':logs', keeps or listeners > 0, string.format('%010d', name))
   else
-    mark('cometql:{' .. tenant .. '}:kept', keeps, 0, name)
-    mark('cometql:{' .. tenant .. '}:heard', listeners > 0, 0, name)
+    mark(bucket .. tenant .. ':kept', keeps, name)
+    mark(bucket .. tenant .. ':heard', listeners > 0, name)
   end
 end
 
--- Gives a pipe that nobody keeps or hears its time to live, and takes it from one that somebody does.
-local function settle(pipe, listeners)
+-- Puts the pipe among those that must be seen to when a node dies, or takes it out. A user who has gone is here until
+-- somebody has told the others.
+local function note(base, node)
+  local bucket, _, kind = parts_of(base)
+  local has_left_something = count_of(base, node) > 0 or redis.call('EXISTS', base .. ':wills:' .. node) == 1
+    or kind == 'l' and redis.call('HEXISTS', base, 'present') == 1
+  redis.call(has_left_something and 'SADD' or 'SREM', bucket .. 'pipes_of:' .. node, base)
+end
+
+-- Gives a pipe that nobody keeps or hears its time to live, and takes it from one that somebody does. Who was said to
+-- listen counts until somebody has seen to it.
+local function let_age(pipe, said)
   local millis = IDLE_MILLIS
-  if pipe.is_set or listeners > 0 then
+  if pipe.is_set or said > 0 then
     millis = nil
   elseif redis.call('XLEN', pipe.base .. ':kept') > 0 then
     millis = pipe.ttl > 0 and pipe.ttl * 1000 + IDLE_MILLIS or nil

@@ -1,16 +1,16 @@
 -- Numbers, keeps and announces a batch.
--- KEYS: the base of each pipe. ARGV: now, bytes of history a pipe keeps; of each pipe an epoch to begin with, the
--- length and the ttl it has by default; of each message the number of its pipe, 1 if its id was chosen, 1 if its sender
+-- KEYS: the base of each pipe. ARGV: the nodes that are gone, now, bytes of history a pipe keeps; of each pipe an epoch
+-- to begin with, the length and the ttl it has by default; of each message the number of its pipe, 1 if its id was chosen, 1 if its sender
 -- listens, and its body, which begins with its id.
 -- Answers of each message: epoch, index, receivers, 1 if it is a repeat.
 
-local now, history_bytes_max = tonumber(ARGV[1]), tonumber(ARGV[2])
-local pipes, at = {}, 3
+leave_out(ARGV[1])
+local now, history_bytes_max = tonumber(ARGV[2]), tonumber(ARGV[3])
+local pipes, at = {}, 4
 for number, base in ipairs(KEYS) do
   local pipe = find_or_begin(base, ARGV[at], ARGV[at + 1], ARGV[at + 2])
-  local said
-  pipe.listeners, said = listeners_of(base)
-  pipe.is_heard = is_heard(pipe, said, now)
+  pipe.listeners, pipe.said = listeners_of(base)
+  pipe.is_heard = is_heard(pipe, pipe.said, now)
   -- Somebody has deleted the hash alone: numbers begin anew, and streams only go forward.
   if pipe.is_new then redis.call('DEL', base .. ':kept', base .. ':window') end
   pipes[number], at = pipe, at + 3
@@ -89,7 +89,7 @@ for _, pipe in ipairs(pipes) do
   if pipe.is_touched then
     write(pipe)
     if pipe.length > 0 then list(pipe.base, pipe.listeners) end
-    settle(pipe, pipe.listeners)
+    let_age(pipe, pipe.said)
   end
 end
 return answers

@@ -12,6 +12,8 @@ use crate::user::UserId;
 
 /// The version that `publish.lua` writes; every one there has been is read.
 const VERSION: u8 = 1;
+/// What stands in place of a version when no message is announced but that a user is dismissed; behind it stands when.
+const DISMISSAL: u8 = 0;
 
 /// The body of a message that has no place yet.
 pub fn body_of(publish: &Publish) -> Vec<u8> {
@@ -95,6 +97,12 @@ pub fn delivery_of(pipe: &Pipe, record: &[u8]) -> Option<Delivery> {
     })
 }
 
+/// When a user was dismissed, if that is what is announced.
+pub fn dismissal_of(record: &[u8]) -> Option<u64> {
+    let mut rest = Rest(record);
+    (rest.array()? == [DISMISSAL]).then_some(u64::from_be_bytes(rest.array()?))
+}
+
 /// What has not been read of a record.
 struct Rest<'r>(&'r [u8]);
 
@@ -160,6 +168,15 @@ mod tests {
         }
         assert!(delivery_of(&pipe(), &[&[VERSION + 1], &whole[1..]].concat()).is_none());
         assert!(delivery_of(&pipe(), &[&whole[..], &[0xff]].concat()).is_none(), "no UTF-8");
+    }
+
+    #[test]
+    fn a_dismissal_is_no_message() {
+        let announced = b"\0\0\0\x01\x8b\xcf\xe5\x68\0";
+        assert_eq!(dismissal_of(announced), Some(1_700_000_000_000));
+        assert!(delivery_of(&pipe(), announced).is_none());
+        assert_eq!(dismissal_of(&record(&publish(None))), None);
+        assert_eq!(dismissal_of(&announced[..8]), None);
     }
 
     /// As they lie in the streams of those who have run the first version.

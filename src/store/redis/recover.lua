@@ -7,7 +7,7 @@ local messages_max, bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5])
 local pipe = find_or_begin(KEYS[1], ARGV[6], ARGV[7], ARGV[8])
 if pipe.is_new then
   write(pipe)
-  settle(pipe, 0)
+  let_age(pipe, 0)
 end
 
 local function from(stream, floor, oldest)

@@ -1,63 +1,111 @@
-//! What Redis is told of this node: that it is there, and how many connections listen to which pipe.
+//! What Redis is told of this node: that it is there, how many connections listen to which pipe, and their wills.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::answer::Answer;
-use super::call::Call;
+use super::call::{Call, Slot};
 use super::commands::{Again, Commands};
-use super::listened::{Listened, Newest};
-use super::{begin, new_epoch};
+use super::letters::Letters;
+use super::listened::{Listened, Mark, Newest, Told};
+use super::nodes::{Leased, Nodes};
+use super::wills::{self, Wills};
+use super::{begin, keys, new_epoch};
 use crate::clock::Clock;
 use crate::pipe::{MessageId, Pipe, Position};
 use crate::store::{Listening, StoreError};
 
-/// So long a node is believed to be there that says nothing, in milliseconds.
-const LEASE_MILLIS: u64 = 10_000;
-/// How often it says so.
-const LEASE_RENEWED: Duration = Duration::from_secs(2);
+/// How often this node says that it is there.
+const LEASE_RENEWED: Duration = Duration::from_secs(1);
 /// Pipes that one call looks at, and calls that wait for their answers at a time.
 const PIPES_A_CALL: usize = 100;
 const CALLS_MAX: usize = 256;
 
 pub struct Registry {
-    pub node: String,
+    pub nodes: Nodes,
     pub commands: Arc<Commands>,
     pub listened: Arc<Listened>,
+    pub wills: Wills,
+    pub letters: Letters,
     pub clock: Arc<dyn Clock>,
 }
 
 impl Registry {
+    /// One that has not told anything yet.
+    pub fn new(
+        commands: Arc<Commands>,
+        listened: Arc<Listened>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Registry, StoreError> {
+        let (wills, letters) = (Wills::default(), Letters::default());
+        Ok(Registry { nodes: Nodes::new()?, commands, listened, wills, letters, clock })
+    }
+
     /// Tells how many connections of this node listen to a pipe now, and hears where it stands.
-    pub async fn tell(&self, base: &str, pipe: &Pipe) -> Result<Listening, StoreError> {
-        let count = self.listened.count(base);
+    pub async fn tell(&self, base: &str, pipe: &Pipe, mark: Mark) -> Result<Listening, StoreError> {
+        let count = self.listened.count(base, mark);
         let mut call = self.commands.scripts().register.on(&[base]);
-        call.arg(&self.node).arg(count.connections).arg(count.version).arg(self.clock.now().0);
+        call.arg(&*self.nodes.gone()).arg(self.nodes.name());
+        call.arg(count.connections).arg(count.version).arg(self.clock.now().0).arg(count.mark.name());
         begin(&mut call, pipe);
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         let position = Position { epoch: answer.number()?, index: answer.number()? };
         let id = <[u8; 16]>::try_from(answer.bytes()?).ok();
         let id = id.map(|bytes| MessageId(uuid::Uuid::from_bytes(bytes)));
         let listeners = answer.number()?;
-        self.listened.told(base, count, Newest { position, id });
-        Ok(Listening { position, listeners, has_appeared: matches!(pipe, Pipe::Log(..)) && listeners == 1 })
+        let dismissed_at = answer.number()?;
+        self.listened.told(base, count, Told { newest: Newest { position, id }, dismissed_at });
+        Ok(Listening { position, listeners, has_appeared: answer.truth()? })
+    }
+
+    /// Tells a will as it is now.
+    pub async fn tell_will(&self, of: &wills::Of) -> Result<(), StoreError> {
+        let (base, connection) = of;
+        let kept = self.wills.kept(of);
+        let mut call = self.commands.scripts().will.on(&[base]);
+        call.arg(self.nodes.name()).arg(keys::connection_name(*connection));
+        if let Some(kept) = &kept {
+            call.arg(kept);
+        }
+        self.commands.ask(&call, Again::Yes).await?;
+        self.wills.told(of, kept.as_deref());
+        Ok(())
     }
 
     /// Tells what has not been told or was not answered.
     pub async fn tell_untold(self: &Arc<Registry>) -> Result<(), StoreError> {
+        let counts = self.listened.untold().into_iter().filter_map(|(base, pipe)| Some(Untold::Count(base, pipe?)));
+        let wills = self.wills.untold().into_iter().map(Untold::Will);
+        self.tell_each(counts.chain(wills)).await
+    }
+
+    /// Tells once more who listens to each of these pipes.
+    pub async fn tell_counts(
+        self: &Arc<Registry>,
+        pipes: impl Iterator<Item = (String, Pipe)>,
+    ) -> Result<(), StoreError> {
+        self.tell_each(pipes.map(|(base, pipe)| Untold::Count(base, pipe))).await
+    }
+
+    async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> Result<(), StoreError> {
         let mut calls = JoinSet::new();
         let mut outcome = Ok(());
-        for (base, pipe) in self.listened.untold() {
-            let Some(pipe) = pipe else { continue };
-            let registry = Arc::clone(self);
+        for untold in all {
             if calls.len() >= CALLS_MAX
                 && let Some(Ok(Err(error))) = calls.join_next().await
             {
                 outcome = Err(error);
             }
-            calls.spawn(async move { registry.tell(&base, &pipe).await.map(drop) });
+            let registry = Arc::clone(self);
+            calls.spawn(async move {
+                match untold {
+                    Untold::Count(base, pipe) => registry.tell(&base, &pipe, Mark::Leave).await.map(drop),
+                    Untold::Will(of) => registry.tell_will(&of).await,
+                }
+            });
         }
         while let Some(told) = calls.join_next().await {
             if let Ok(Err(error)) = told {
@@ -75,9 +123,14 @@ impl Registry {
         Ok(())
     }
 
-    /// The calls for that.
+    /// The calls for that, each for pipes of one slot.
     pub fn renewals(&self, heard: &[(String, Newest)]) -> Vec<Call> {
-        let calls = heard.chunks(PIPES_A_CALL).map(|heard| {
+        let mut by_slot: BTreeMap<Slot, Vec<&(String, Newest)>> = BTreeMap::new();
+        for one in heard {
+            by_slot.entry(Slot::of(&one.0)).or_default().push(one);
+        }
+        let parts = by_slot.values().flat_map(|heard| heard.chunks(PIPES_A_CALL));
+        let calls = parts.map(|heard| {
             let bases: Vec<&str> = heard.iter().map(|(base, _)| base.as_str()).collect();
             let mut call = self.commands.scripts().renew.on(&bases);
             for (_, newest) in heard {
@@ -89,7 +142,35 @@ impl Registry {
         calls.collect()
     }
 
-    /// Says for ever that this node is there, and takes back what nodes have said that are not any more.
+    /// The call that says that this node is there.
+    pub fn lease(&self) -> Call {
+        self.nodes.lease(self.commands.scripts())
+    }
+
+    /// What Redis answered to it. If it must be told again who listens here, that is remembered.
+    pub fn leased(&self, answer: Answer) -> Result<Leased, StoreError> {
+        let leased = self.nodes.leased(answer)?;
+        if leased == Leased::Renamed {
+            tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
+            self.listened.unmark_all();
+        }
+        if leased != Leased::Still {
+            self.listened.tell_all();
+            self.wills.tell_all();
+        }
+        Ok(leased)
+    }
+
+    /// Says that this node is there, and learns who else is.
+    pub async fn renew_lease(&self) -> Result<(), StoreError> {
+        while self.leased(self.commands.ask(&self.lease(), Again::Yes).await?)? == Leased::Renamed {}
+        if let Some(number) = self.nodes.peers().first() {
+            self.listened.open_letters(keys::letters_to(*number));
+        }
+        Ok(())
+    }
+
+    /// Says for ever that this node is there.
     pub async fn keep_lease(self: Arc<Registry>) {
         let mut is_renewed = true;
         loop {
@@ -102,42 +183,25 @@ impl Registry {
         }
     }
 
-    /// The call that says so once.
-    pub fn lease(&self) -> Call {
-        let mut call = self.commands.scripts().lease.on::<&str>(&[]);
-        call.arg(&self.node).arg(LEASE_MILLIS);
-        call
-    }
-
-    pub async fn renew_lease(self: &Arc<Registry>) -> Result<(), StoreError> {
-        let mut answer = self.commands.ask(&self.lease(), Again::Yes).await?;
-        if !answer.truth()? {
-            // Others may have taken back what this node has said.
-            self.listened.tell_all();
-        }
-        self.tell_untold().await?;
-        while !answer.is_empty() {
-            let gone = answer.text()?;
-            self.take_back(&gone).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes back what a node has said of its listeners whose lease is gone.
-    async fn take_back(&self, node: &str) -> Result<(), StoreError> {
+    /// Tells for ever what could not be told at once, and cleans up behind names that this node has had.
+    pub async fn keep_told(self: Arc<Registry>) {
         loop {
-            let mut call = self.commands.scripts().reap.on::<&str>(&[]);
-            call.arg(node).arg(self.clock.now().0).arg(PIPES_A_CALL);
-            if self.commands.ask(&call, Again::Yes).await?.number()? == 0 {
-                return Ok(());
+            let told = async {
+                while let Some(former) = self.nodes.former() {
+                    self.take_back(&former).await?;
+                    self.nodes.forget(&former);
+                }
+                self.tell_untold().await
+            };
+            if let Err(error) = told.await {
+                tracing::debug!("who listens here is told once more: {error}");
             }
+            tokio::time::sleep(LEASE_RENEWED).await;
         }
     }
+}
 
-    /// This node goes.
-    pub async fn leave(&self) -> Result<(), StoreError> {
-        let call = Call::new("DEL", &format!("cometql:lease:{}", self.node));
-        let _: Answer = self.commands.ask(&call, Again::Yes).await?;
-        self.take_back(&self.node).await
-    }
+enum Untold {
+    Count(String, Pipe),
+    Will(wills::Of),
 }

@@ -1,25 +1,27 @@
 -- Sets how much a pipe keeps, or removes that and the history.
--- KEYS: the base. ARGV: now, length (empty: remove), ttl, an epoch to begin with, default length and ttl.
+-- KEYS: the base. ARGV: the nodes that are gone, now, length (empty: remove), ttl, an epoch to begin with, default length
+-- and ttl.
 -- Answers 1 if it was set before.
 
-local base, length = KEYS[1], tonumber(ARGV[2])
-local tenant, kind, name = string.match(base, '^cometql:{(%d+):(%a):(.*)}$')
+leave_out(ARGV[1])
+local base, length = KEYS[1], tonumber(ARGV[3])
+local bucket, tenant, kind, name = parts_of(base)
 local pipe = find(base)
 if not pipe and not length then return 0 end
-pipe = pipe or find_or_begin(base, ARGV[4], ARGV[5], ARGV[6])
+pipe = pipe or find_or_begin(base, ARGV[5], ARGV[6], ARGV[7])
 local listeners, said = listeners_of(base)
-expire(pipe, said, tonumber(ARGV[1]))
+expire(pipe, said, tonumber(ARGV[2]))
 local was_set = pipe.is_set and 1 or 0
 local key = base .. ':kept'
 
 if length then
-  pipe.is_set, pipe.length, pipe.ttl = true, length, tonumber(ARGV[3])
+  pipe.is_set, pipe.length, pipe.ttl = true, length, tonumber(ARGV[4])
   if length == 0 then
     redis.call('DEL', key)
     pipe.kept_bytes, pipe.kept_floor = 0, pipe.index
   end
   write(pipe)
-  redis.call('HSET', base, 'length', whole(length), 'ttl', ARGV[3])
+  redis.call('HSET', base, 'length', whole(length), 'ttl', ARGV[4])
 else
   -- What was kept is deleted from the window too; no floor rises, and the empty stream stays to say so.
   local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
@@ -34,7 +36,7 @@ else
   write(pipe)
   redis.call('HDEL', base, 'length', 'ttl')
 end
-if kind == 'n' then mark('cometql:{' .. tenant .. '}:settings', pipe.is_set, 0, name) end
+if kind == 'n' then mark(bucket .. tenant .. ':settings', pipe.is_set, name) end
 list(base, listeners)
-settle(pipe, listeners)
+let_age(pipe, said)
 return was_set

@@ -2,7 +2,7 @@
 
 use sha1::{Digest, Sha1};
 
-use super::call::{Call, Slot};
+use super::call::{Call, beside};
 use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_MILLIS_MAX};
 
 /// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
@@ -31,14 +31,19 @@ impl Script {
 
     /// The call of this script, with its keys; arguments are added behind.
     ///
-    /// They must be in one slot; those that have none are everywhere.
+    /// The keys must be in one slot: in a Redis Cluster a script may touch no other.
+    ///
+    /// Behind them stands a key that never exists. While a slot goes from server to server, key by key, Redis executes
+    /// nothing that names a key which is not there: so no script finds a part of a pipe.
     pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
+        let first = keys.first().map_or("", AsRef::as_ref);
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(keys.len());
+        command.arg(&self.hash).arg(keys.len() + 1);
         for key in keys {
             command.arg(key.as_ref());
         }
-        Call { slot: Slot::of(keys.first().map_or("", AsRef::as_ref)), command }
+        command.arg(beside(first, "never"));
+        Call::with(command, first)
     }
 
     /// What teaches it to a server.
@@ -64,8 +69,16 @@ pub struct Scripts {
     pub adopt: Script,
     pub records: Script,
     pub renew: Script,
+    pub disappear: Script,
+    pub dismiss: Script,
+    pub will: Script,
     pub lease: Script,
-    pub reap: Script,
+    pub leave: Script,
+    pub claim: Script,
+    pub forget: Script,
+    pub left: Script,
+    pub settle: Script,
+    pub heads: Script,
 }
 
 impl Scripts {
@@ -84,12 +97,20 @@ impl Scripts {
             adopt: Script::new(include_str!("adopt.lua"), false),
             records: Script::new(include_str!("records.lua"), true),
             renew: Script::new(include_str!("renew.lua"), true),
+            disappear: Script::new(include_str!("disappear.lua"), true),
+            dismiss: Script::new(include_str!("dismiss.lua"), true),
+            will: Script::new(include_str!("will.lua"), false),
             lease: Script::new(include_str!("lease.lua"), true),
-            reap: Script::new(include_str!("reap.lua"), true),
+            leave: Script::new(include_str!("leave.lua"), true),
+            claim: Script::new(include_str!("claim.lua"), true),
+            forget: Script::new(include_str!("forget.lua"), true),
+            left: Script::new(include_str!("left.lua"), true),
+            settle: Script::new(include_str!("settle.lua"), true),
+            heads: Script::new(include_str!("heads.lua"), true),
         }
     }
 
-    pub fn all(&self) -> [&Script; 15] {
+    pub fn all(&self) -> [&Script; 23] {
         [
             &self.publish,
             &self.register,
@@ -104,8 +125,16 @@ impl Scripts {
             &self.adopt,
             &self.records,
             &self.renew,
+            &self.disappear,
+            &self.dismiss,
+            &self.will,
             &self.lease,
-            &self.reap,
+            &self.leave,
+            &self.claim,
+            &self.forget,
+            &self.left,
+            &self.settle,
+            &self.heads,
         ]
     }
 }

@@ -1,5 +1,8 @@
+use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::super::address::Address;
+use super::super::server::{Kept, Server};
 use super::*;
 use crate::clock::UnixMillis;
 use crate::pipe::{Encoded, Message, PipeName};
@@ -11,9 +14,25 @@ fn pipe() -> Pipe {
     Pipe::Named(TenantId(1), PipeName::for_publish("room").unwrap())
 }
 
+const SERVER: ServerId = ServerId(0);
+
+/// One server that has all slots.
+fn servers() -> Arc<Servers> {
+    let Ok(Address::One(place)) = Address::parse("redis://here") else { panic!("an address") };
+    let server = Arc::new(Server::new(SERVER, watch::channel(place).1));
+    let servers = Servers::new(false);
+    servers.install(vec![Arc::new(Kept { server, tasks: Vec::new() })], Vec::new());
+    Arc::new(servers)
+}
+
 fn listened() -> (Listened, Arc<Ear>) {
     let ear = Ear::new(1_000_000, Box::new(|| {}));
-    (Listened::new(vec![Arc::clone(&ear)]), ear)
+    (Listened::new(vec![Arc::clone(&ear)], servers()), ear)
+}
+
+fn changes(listened: &Listened) -> Changes {
+    let server = listened.servers.owner(Slot::of(BASE)).unwrap();
+    listened.changes(SERVER, server.take_changed(9))
 }
 
 fn at(epoch: u64, index: u64) -> Position {
@@ -23,6 +42,11 @@ fn at(epoch: u64, index: u64) -> Position {
 /// Where a pipe stands; the id of a message is its index.
 fn newest(epoch: u64, index: u64) -> Newest {
     Newest { position: at(epoch, index), id: Some(MessageId(Uuid::from_u128(u128::from(index)))) }
+}
+
+/// Nobody was ever dismissed.
+fn at_rest(newest: Newest) -> Told {
+    Told { newest, dismissed_at: 0 }
 }
 
 fn delivery(position: Position, id: u64) -> Arc<Delivery> {
@@ -43,10 +67,10 @@ fn delivery(position: Position, id: u64) -> Arc<Delivery> {
 fn registered(index: u64) -> (Listened, Arc<Ear>) {
     let (listened, ear) = listened();
     listened.listen(BASE, &pipe(), EarId(0)).expect("it is not subscribed yet");
-    assert_eq!(listened.changes(9).subscribe, [BASE]);
-    listened.subscribed(&[BASE.to_owned()]);
-    let count = listened.count(BASE);
-    listened.told(BASE, count, newest(1, index));
+    assert_eq!(changes(&listened).subscribe, [BASE]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
+    let count = listened.count(BASE, Mark::Leave);
+    listened.told(BASE, count, at_rest(newest(1, index)));
     assert!(listened.untold().is_empty());
     (listened, ear)
 }
@@ -94,7 +118,7 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
     assert!(waiting[0].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Empty));
-    listened.all_unsubscribed();
+    listened.all_unsubscribed(SERVER);
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(listened.hearing(BASE, at(1, 13)).is_none(), "nothing is heard now");
 }
@@ -103,11 +127,11 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
 fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
     let (listened, _ear) = registered(10);
     listened.unlisten(BASE, EarId(0));
-    assert_eq!(listened.changes(9).unsubscribe, [BASE]);
+    assert_eq!(changes(&listened).unsubscribe, [BASE]);
     let mut waiting = listened.listen(BASE, &pipe(), EarId(0)).expect("Redis was told to stop");
-    assert_eq!(listened.changes(9).subscribe, [BASE]);
+    assert_eq!(changes(&listened).subscribe, [BASE]);
     assert!(waiting.try_recv().is_err());
-    listened.subscribed(&[BASE.to_owned()]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
     assert_eq!(waiting.try_recv(), Ok(()));
 }
 
@@ -115,11 +139,11 @@ fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
 fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
     let (listened, _ear) = registered(10);
     listened.unlisten(BASE, EarId(0));
-    listened.changes(9);
+    changes(&listened);
     assert_eq!(listened.untold().len(), 1, "Redis counts one yet");
-    let count = listened.count(BASE);
+    let count = listened.count(BASE, Mark::Leave);
     assert_eq!(count.connections, 0);
-    listened.told(BASE, count, newest(1, 10));
+    listened.told(BASE, count, at_rest(newest(1, 10)));
     assert!(listened.untold().is_empty() && listened.newest().is_empty());
     listened.unlisten(BASE, EarId(0));
     assert!(listened.untold().is_empty(), "who was never there leaves nothing behind");
@@ -129,14 +153,101 @@ fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
 fn an_older_count_that_happens_to_be_right_leaves_the_later_one_to_be_told() {
     let (listened, _ear) = registered(10);
     listened.listen(BASE, &pipe(), EarId(0));
-    let two = listened.count(BASE);
+    let two = listened.count(BASE, Mark::Leave);
     listened.unlisten(BASE, EarId(0));
-    let one = listened.count(BASE);
+    let one = listened.count(BASE, Mark::Leave);
     listened.listen(BASE, &pipe(), EarId(0));
-    let two_again = listened.count(BASE);
+    let two_again = listened.count(BASE, Mark::Leave);
     assert!(two.version < one.version && two.connections == two_again.connections);
-    listened.told(BASE, two, newest(1, 10));
+    listened.told(BASE, two, at_rest(newest(1, 10)));
     assert_eq!(listened.untold().len(), 1, "the one between may reach Redis yet");
-    listened.told(BASE, two_again, newest(1, 10));
+    listened.told(BASE, two_again, at_rest(newest(1, 10)));
     assert!(listened.untold().is_empty());
+}
+
+/// Dismissals among the news.
+fn dismissals(ear: &Ear) -> usize {
+    ear.take().iter().filter(|news| matches!(news, News::Dismissed(_))).count()
+}
+
+#[test]
+fn a_dismissal_is_told_once_whether_it_is_heard_or_found_at_the_next_registration() {
+    let (listened, ear) = registered(10);
+    let tell = |dismissed_at| {
+        let count = listened.count(BASE, Mark::Leave);
+        listened.told(BASE, count, Told { newest: newest(1, 10), dismissed_at });
+    };
+    listened.dismissed(BASE, 500);
+    assert_eq!(dismissals(&ear), 1);
+    tell(500);
+    assert_eq!(dismissals(&ear), 0, "it is known");
+    tell(600);
+    assert_eq!(dismissals(&ear), 1, "it was not heard");
+    listened.dismissed(BASE, 600);
+    tell(0);
+    assert_eq!(dismissals(&ear), 0, "a Redis that has forgotten says nothing");
+    listened.dismissed(BASE, 700);
+    assert_eq!(dismissals(&ear), 1);
+}
+
+#[test]
+fn who_comes_after_a_dismissal_is_not_dismissed_and_who_came_before_is() {
+    for (registered_at, expected) in [(500, 0), (400, 1)] {
+        let (listened, ear) = listened();
+        listened.listen(BASE, &pipe(), EarId(0));
+        let count = listened.count(BASE, Mark::Tell);
+        // Heard while the registration is on its way.
+        listened.dismissed(BASE, 500);
+        assert_eq!(dismissals(&ear), 0);
+        listened.told(BASE, count, Told { newest: newest(1, 10), dismissed_at: registered_at });
+        assert_eq!(dismissals(&ear), expected, "registered at {registered_at}");
+    }
+}
+
+#[test]
+fn what_is_told_all_anew_is_not_taken_for_told_by_an_answer_to_what_was_said_before() {
+    let (listened, _ear) = registered(10);
+    let before = listened.count(BASE, Mark::Tell);
+    listened.tell_all();
+    listened.told(BASE, before, at_rest(newest(1, 10)));
+    assert_eq!(listened.untold().len(), 1);
+    let again = listened.count(BASE, Mark::Tell);
+    listened.told(BASE, again, at_rest(newest(1, 10)));
+    assert!(listened.untold().is_empty());
+}
+
+#[test]
+fn others_are_told_once_that_a_user_is_here_whatever_redis_forgets() {
+    let (listened, _ear) = registered(10);
+    let tell = || {
+        let count = listened.count(BASE, Mark::Tell);
+        listened.told(BASE, count, at_rest(newest(1, 10)));
+        count.mark
+    };
+    assert_eq!([tell(), tell()], [Mark::Tell, Mark::Again]);
+    listened.tell_all();
+    assert_eq!(tell(), Mark::Again);
+    listened.unmark_all();
+    let left = listened.count(BASE, Mark::Leave);
+    assert_eq!(left.mark, Mark::Leave);
+    listened.told(BASE, left, at_rest(newest(1, 10)));
+    assert_eq!([tell(), tell()], [Mark::Tell, Mark::Again], "nobody was told yet that the user is back");
+    listened.unlisten(BASE, EarId(0));
+    listened.listen(BASE, &pipe(), EarId(0));
+    assert_eq!(tell(), Mark::Tell, "the others may have been told that the user has gone");
+}
+
+#[test]
+fn letters_are_subscribed_to_and_follow_a_new_number() {
+    let (listened, _ear) = listened();
+    listened.open_letters("one".into());
+    assert_eq!(changes(&listened).subscribe, ["one"]);
+    listened.subscribed(SERVER, &["one".to_owned()]);
+    listened.open_letters("two".to_owned());
+    let both = changes(&listened);
+    assert_eq!((both.subscribe, both.unsubscribe), (vec!["two".to_owned()], vec!["one".to_owned()]));
+    listened.subscribed(SERVER, &["two".to_owned()]);
+    assert!(changes(&listened).subscribe.is_empty() && listened.is_letters("two") && !listened.is_letters("one"));
+    listened.all_unsubscribed(SERVER);
+    assert_eq!(changes(&listened).subscribe, ["two"]);
 }
