@@ -8,6 +8,7 @@
 mod browser;
 #[path = "../world/clients.rs"]
 mod clients;
+mod files;
 mod installation;
 #[path = "../world/node.rs"]
 mod node;
