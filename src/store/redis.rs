@@ -31,6 +31,7 @@ mod servers;
 mod slots;
 mod subscriber;
 mod together;
+mod unheard;
 mod upkeep;
 mod wills;
 
@@ -131,8 +132,11 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     store.tasks.extend(following);
     // Before anybody connects: connections have the number of their node.
     let leased = registry.renew_lease().await;
-    store.telling =
-        vec![tokio::spawn(Arc::clone(&registry).keep_lease()), tokio::spawn(Arc::clone(&registry).keep_told())];
+    store.telling = vec![
+        tokio::spawn(Arc::clone(&registry).keep_lease()),
+        tokio::spawn(Arc::clone(&registry).keep_told()),
+        tokio::spawn(Arc::clone(&registry).keep_comparing(Arc::clone(&store.gate))),
+    ];
     leased.map(|()| Arc::new(store))
 }
 
@@ -433,8 +437,7 @@ impl Store for Redis {
     /// by themselves a little later.
     async fn close(&self) {
         self.telling.iter().for_each(JoinHandle::abort);
-        let leave = self.registry.nodes.leave(self.commands.scripts());
-        if let Err(error) = self.commands.ask(&leave, Again::Yes).await {
+        if let Err(error) = self.registry.give_up(&self.registry.nodes.name()).await {
             tracing::warn!("who listened here counts for some seconds more: {error}");
         }
         self.end();

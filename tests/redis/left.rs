@@ -9,7 +9,7 @@ pub fn will(text: &str) -> (Event, Message) {
 }
 
 /// Asks until somebody's remains are there to be seen to.
-async fn left_behind(node: &Node) -> Vec<LeftBehind> {
+pub async fn left_behind(node: &Node) -> Vec<LeftBehind> {
     loop {
         let left = node.store.left_behind().await.unwrap();
         if !left.is_empty() {
@@ -160,5 +160,23 @@ fn many_pipes_and_wills_are_seen_to_part_by_part_and_the_node_is_forgotten_in_th
         server.ask(&["HSET", "cometql:{nodes}:gone", name, "1 1 1 - 0"]);
         assert!(living.store.left_behind().await.unwrap().is_empty());
         assert_eq!(server.ask(&["EXISTS", "cometql:{nodes}:gone"]), ":0\r\n");
+    });
+}
+
+#[test]
+fn what_is_left_of_a_node_that_nobody_remembers_is_seen_to() {
+    told(async {
+        let server = Server::start();
+        let (dying, living) = (Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await);
+        let pipe = pipe("orphaned");
+        dying.listen(&pipe).await;
+        drop(dying);
+        // As when one server of a cluster has lost its memory.
+        server.ask(&["DEL", "cometql:{nodes}:leases", "cometql:{nodes}:gone"]);
+        let left = left_behind(&living).await;
+        assert_eq!(pipes(&left), std::slice::from_ref(&pipe));
+        living.store.settle(&left[0]).await.unwrap();
+        assert_eq!(living.store.listeners(&pipe).await.unwrap(), 0);
+        assert_eq!(key(&server, "nodes"), "");
     });
 }

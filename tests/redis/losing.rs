@@ -117,6 +117,49 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
     });
 }
 
+#[test]
+fn a_lost_announcement_is_found_although_nothing_follows() {
+    told(async {
+        let server = Server::start();
+        let (node, quiet) = (Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await);
+        let (pipe, other) = (pipe("unheard"), pipe("other"));
+        node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+        for pipe in [&pipe, &other] {
+            node.listen(pipe).await;
+            quiet.listen(pipe).await;
+        }
+        let first = node.publish(&pipe, "said twice").await.unwrap().position;
+        for node in [&node, &quiet] {
+            node.heard_until("said twice").await;
+        }
+        // Once more the same message, which nobody announces.
+        let again = "
+            local _, record = unpack(redis.call('XREVRANGE', KEYS[1] .. ':kept', '+', '-', 'COUNT', 1)[1])
+            local index = redis.call('HINCRBY', KEYS[1], 'index', 1)
+            record = string.sub(record[2], 1, 9) .. struct.pack('>I8', index) .. string.sub(record[2], 18)
+            return redis.call('XADD', KEYS[1] .. ':kept', index .. '-0', 'm', record)";
+        server.ask(&["EVAL", again, "1", &key(&server, "1:n:unheard")]);
+        for node in [&node, &quiet] {
+            let news = node.news_until(|news| matches!(news, News::Lost(_))).await;
+            assert!(matches!(news.as_slice(), [News::Lost(lost)] if *lost == pipe), "{news:?}");
+            assert_eq!(node.recovered(&pipe, first).await.unwrap(), ["said twice"]);
+        }
+    });
+}
+
+#[test]
+fn a_count_that_redis_has_lost_is_told_again() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("uncounted");
+        node.listen(&pipe).await;
+        server.ask(&["DEL", &key(&server, "1:n:uncounted:listeners")]);
+        assert_eq!(node.store.listeners(&pipe).await.unwrap(), 0);
+        until(1, async || node.store.listeners(&pipe).await.unwrap()).await;
+    });
+}
+
 /// What a hub makes of the news of one pipe: each message once and in order, or a panic.
 pub struct Follower<'n> {
     pub node: &'n Node,

@@ -8,6 +8,7 @@ mod browser;
 #[allow(dead_code)]
 #[path = "../world/clock.rs"]
 mod clock;
+mod cluster;
 mod left;
 mod losing;
 #[path = "../world/node.rs"]
@@ -19,6 +20,7 @@ mod sentinels;
 #[path = "../world/redis.rs"]
 mod server;
 mod sharing;
+mod slots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -5,9 +5,8 @@
 leave_out(ARGV[1])
 local base, node = KEYS[1], ARGV[2]
 if listeners_of(base) > 0 then
-  local bucket = parts_of(base)
   -- Somebody else will ask.
-  if count_of(base, node) == 0 then redis.call('SREM', bucket .. 'pipes_of:' .. node, base) end
+  if count_of(base, node) == 0 then must_be_seen_to(base, node, false) end
   return 0
 end
 if redis.call('HDEL', base, 'present') == 1 then redis.call('HSET', base, 'absent', ARGV[3]) end

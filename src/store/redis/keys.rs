@@ -86,6 +86,11 @@ pub fn pipes_of(node: &str) -> Vec<String> {
     key_in_each(&format!("pipes_of:{node}"))
 }
 
+/// The nodes that have such bases, of each bucket.
+pub fn nodes() -> Vec<String> {
+    key_in_each("nodes")
+}
+
 /// Where a node is sent letters.
 pub fn letters_to(node: Peer) -> String {
     format!("{PREFIX}{{nodes}}:letters:{}", node.0)

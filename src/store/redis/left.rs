@@ -1,8 +1,9 @@
 //! What nodes have left behind that are gone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::answer::unexpected;
+use super::answer::{Answer, unexpected};
 use super::call::Call;
 use super::commands::Again;
 use super::keys;
@@ -76,6 +77,24 @@ impl Registry {
         }
     }
 
+    /// Names under which something is left and that neither are there nor are said to be gone: whoever knew of them has
+    /// lost its memory.
+    pub async fn unknown(&self) -> Result<HashSet<String>, StoreError> {
+        let sets = keys::nodes();
+        // Those who are there are asked for behind them, so that who comes meanwhile is known.
+        let known = [keys::LEASES, keys::GONE];
+        let named = ask_all(&self.commands, sets.iter().map(|set| Call::new("SMEMBERS", set)).collect()).await?;
+        let known = ask_all(&self.commands, known.iter().map(|hash| Call::new("HKEYS", hash)).collect()).await?;
+        Ok(&names(named)? - &names(known)?)
+    }
+
+    /// Says that a node is gone, so that what it leaves is seen to.
+    pub async fn give_up(&self, node: &str) -> Result<(), StoreError> {
+        let mut call = self.commands.scripts().leave.on(&[keys::LEASES, keys::GONE]);
+        call.arg(node);
+        self.commands.ask(&call, Again::Yes).await.map(drop)
+    }
+
     /// A node that is gone, this one or (if that is empty) any, if nobody else sees to it.
     async fn claim(&self, node: &str) -> Result<Option<String>, StoreError> {
         let mut call = self.commands.scripts().claim.on(&[keys::GONE]);
@@ -126,4 +145,14 @@ impl Registry {
         call.arg(connections.unwrap_or_default());
         call
     }
+}
+
+fn names(answers: Vec<Answer>) -> Result<HashSet<String>, StoreError> {
+    let mut names = HashSet::new();
+    for mut answer in answers {
+        while !answer.is_empty() {
+            names.insert(answer.text()?);
+        }
+    }
+    Ok(names)
 }

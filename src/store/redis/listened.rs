@@ -1,15 +1,19 @@
 //! What this node listens to: the connections behind each ear, whether Redis tells of the pipe, and the newest message
 //! that was heard.
 
+mod comparing;
+mod dismissed;
+mod subscriptions;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::call::Slot;
+use self::dismissed::Dismissed;
+use self::subscriptions::LetterBox;
 use super::server::ServerId;
 use super::servers::Servers;
-
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, News, Room};
@@ -34,29 +38,6 @@ struct Table {
     letters: LetterBox,
 }
 
-/// The channel of this node's letters.
-#[derive(Default)]
-struct LetterBox {
-    wanted: Option<String>,
-    /// The server that tells of it.
-    subscribed: Option<ServerId>,
-}
-
-impl LetterBox {
-    fn is(&self, channel: &str) -> bool {
-        self.wanted.as_deref() == Some(channel)
-    }
-
-    /// What must be asked about a channel that is no pipe's.
-    fn change(&self, channel: &str, changes: &mut Changes) {
-        match (self.is(channel), self.subscribed) {
-            (true, None) => changes.subscribe.push(channel.to_owned()),
-            (true, Some(_)) => {}
-            (false, _) => changes.unsubscribe.push(channel.to_owned()),
-        }
-    }
-}
-
 struct Entry {
     pipe: Pipe,
     listeners: Listeners,
@@ -74,18 +55,11 @@ struct Entry {
     newest: Option<Newest>,
     /// Publishers who wait until their messages have been heard here.
     publishing: Vec<(Position, oneshot::Sender<()>)>,
+    /// Where Redis had it when the ears were told that something of it was not heard.
+    told_lost: Option<Position>,
     dismissed: Dismissed,
     /// Whether the others were told that the user of this log is here; Redis may have forgotten it.
     is_marked: bool,
-}
-
-/// When whoever had logged in as the user of a log was last sent away, as Redis counts it.
-#[derive(Clone, Copy, Default)]
-struct Dismissed {
-    /// As of the registration or later: the ears know. `None` before there was a registration.
-    known_at: Option<u64>,
-    /// Heard before there was one.
-    heard_at: u64,
 }
 
 /// The newest message of a pipe, as far as it is known here.
@@ -131,20 +105,6 @@ pub struct Told {
     pub newest: Newest,
     /// When the user of a log was last dismissed; 0 for never.
     pub dismissed_at: u64,
-}
-
-/// A pipe of which something may not have been heard.
-pub struct Doubt {
-    pub base: String,
-    pub pipe: Pipe,
-    version: u64,
-}
-
-/// What to ask of Redis.
-#[derive(Default)]
-pub struct Changes {
-    pub subscribe: Vec<String>,
-    pub unsubscribe: Vec<String>,
 }
 
 impl Listened {
@@ -240,155 +200,6 @@ impl Listened {
             // Whoever is being told now may have known nothing of that.
             entry.counted = 0;
             table.untold.insert(base.clone());
-        }
-    }
-
-    /// Letters to this node come by this channel from now on.
-    pub fn open_letters(&self, channel: String) {
-        let mut table = self.table();
-        if !table.letters.is(&channel) {
-            self.servers.change(&channel);
-            table.letters.subscribed = None;
-            let before = table.letters.wanted.replace(channel);
-            before.iter().for_each(|channel| self.servers.change(channel));
-        }
-    }
-
-    /// Whether it is one.
-    pub fn is_letters(&self, channel: &str) -> bool {
-        self.table().letters.is(channel)
-    }
-
-    /// What must be asked of a server, of what has changed there; from now on it counts as asked.
-    pub fn changes(&self, server: ServerId, changed: Vec<String>) -> Changes {
-        let mut table = self.table();
-        let mut changes = Changes::default();
-        for base in changed {
-            if !table.pipes.contains_key(&base) {
-                table.letters.change(&base, &mut changes);
-            }
-            let Some(entry) = table.pipes.get_mut(&base) else { continue };
-            match (entry.listeners.count() > 0, entry.subscribed) {
-                (true, None) if self.servers.is_owner(server, Slot::of(&base)) => changes.subscribe.push(base),
-                (false, Some(by)) => {
-                    // Whoever listens from here on asks once more, which goes out behind this.
-                    entry.unsubscribe();
-                    (entry.registered, entry.newest, entry.doubt) = (None, None, None);
-                    entry.dismissed = Dismissed::default();
-                    table.doubted.remove(&base);
-                    table.forget(&base);
-                    // Another server has ended it by itself, or will when it has no more to do with the slot.
-                    if by == server {
-                        changes.unsubscribe.push(base);
-                    }
-                }
-                _ => table.forget(&base),
-            }
-        }
-        changes
-    }
-
-    /// A server tells of these from now on.
-    pub fn subscribed(&self, server: ServerId, bases: &[String]) {
-        let mut table = self.table();
-        for base in bases {
-            if table.letters.is(base) && self.servers.is_owner(server, Slot::of(base)) {
-                table.letters.subscribed = Some(server);
-            }
-            if let Some(entry) = table.pipes.get_mut(base)
-                && self.servers.is_owner(server, Slot::of(base))
-            {
-                entry.subscribed = Some(server);
-                // Who has stopped waiting has gone.
-                for waiting in entry.subscribing.drain(..) {
-                    let _ = waiting.send(());
-                }
-                if entry.listeners.count() == 0 {
-                    self.servers.change(base);
-                }
-            }
-        }
-    }
-
-    /// A server tells of these no more, though it was not asked to stop.
-    pub fn unsubscribed(&self, server: ServerId, bases: &[String]) {
-        let mut table = self.table();
-        let table = &mut *table;
-        for base in bases {
-            if table.letters.is(base) && table.letters.subscribed == Some(server) {
-                table.letters.subscribed = None;
-                self.servers.change(base);
-            }
-            if table.pipes.get(base).is_some_and(|entry| entry.subscribed == Some(server)) {
-                table.doubt(base);
-                self.servers.change(base);
-            }
-        }
-    }
-
-    /// A server tells of nothing any more.
-    pub fn all_unsubscribed(&self, server: ServerId) {
-        self.resubscribe(|_, by| by == server);
-    }
-
-    /// Slots have gone from server to server: their pipes are subscribed to where they are now.
-    pub fn moved(&self) {
-        self.resubscribe(|base, by| !self.servers.is_owner(by, Slot::of(base)));
-    }
-
-    /// Has all pipes subscribed anew that are not, and those for which the server that told of them is none any more.
-    fn resubscribe(&self, is_over: impl Fn(&str, ServerId) -> bool) {
-        let mut table = self.table();
-        let over: Vec<String> = table
-            .pipes
-            .iter()
-            .filter(|(base, entry)| entry.subscribed.is_none_or(|by| is_over(base, by)))
-            .map(|(base, _)| base.clone())
-            .collect();
-        for base in over {
-            if table.pipes.get(&base).is_some_and(|entry| entry.subscribed.is_some()) {
-                table.doubt(&base);
-            }
-            self.servers.change(&base);
-        }
-        if let LetterBox { wanted: Some(channel), subscribed } = &mut table.letters
-            && subscribed.is_none_or(|by| is_over(channel, by))
-        {
-            *subscribed = None;
-            self.servers.change(channel);
-        }
-    }
-
-    /// Of what a server tells again there is something that may not have been heard before.
-    pub fn is_doubted(&self, server: ServerId) -> bool {
-        let table = self.table();
-        table.doubted.iter().any(|base| table.pipes.get(base).is_some_and(|entry| entry.subscribed == Some(server)))
-    }
-
-    /// All of that.
-    pub fn doubted(&self, server: ServerId) -> Vec<Doubt> {
-        let table = self.table();
-        let doubt = |base: &String| {
-            let entry = table.pipes.get(base).filter(|entry| entry.subscribed == Some(server))?;
-            Some(Doubt { base: base.clone(), pipe: entry.pipe.clone(), version: entry.doubt? })
-        };
-        table.doubted.iter().filter_map(doubt).collect()
-    }
-
-    /// Of these something may have been lost, and is looked for from where the pipes stand now.
-    pub fn lost(&self, doubted: &[Doubt]) {
-        let mut table = self.table();
-        let table = &mut *table;
-        for Doubt { base, pipe, version } in doubted {
-            let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.doubt == Some(*version)) else { continue };
-            entry.doubt = None;
-            table.doubted.remove(base);
-            if entry.registered.is_some() {
-                entry.newest = None;
-            }
-            for ear in entry.listeners.ears().filter_map(|id| self.ears.get(usize::from(id.0))) {
-                ear.push([News::Lost(pipe.clone())], None);
-            }
         }
     }
 
@@ -493,15 +304,6 @@ impl Listened {
 }
 
 impl Table {
-    /// The subscription of a pipe has ended unasked.
-    fn doubt(&mut self, base: &str) {
-        let Some(entry) = self.pipes.get_mut(base) else { return };
-        self.version += 1;
-        entry.unsubscribe();
-        entry.doubt = Some(self.version);
-        self.doubted.insert(base.to_owned());
-    }
-
     /// A pipe that nobody listens to and that Redis knows of is none.
     fn forget(&mut self, base: &str) {
         let is_over = |entry: &Entry| entry.listeners.count() == 0 && entry.subscribed.is_none();
@@ -524,36 +326,10 @@ impl Entry {
             registered: None,
             newest: None,
             publishing: Vec::new(),
+            told_lost: None,
             dismissed: Dismissed::default(),
             is_marked: false,
         }
-    }
-
-    /// Publishers do not wait for what may never be heard.
-    fn unsubscribe(&mut self) {
-        self.subscribed = None;
-        self.publishing.clear();
-    }
-}
-
-impl Dismissed {
-    /// It was so late when Redis was told of the listeners. Answers whether somebody must be told who came before.
-    fn registered(&mut self, at: u64) -> bool {
-        let before = self.known_at.unwrap_or(at);
-        let newest = before.max(at).max(self.heard_at);
-        self.known_at = Some(newest);
-        // What was heard before the first registration was answered may have come behind it.
-        newest > before
-    }
-
-    /// The same, when it is announced.
-    fn heard(&mut self, at: u64) -> bool {
-        self.heard_at = self.heard_at.max(at);
-        let is_news = self.known_at.is_some_and(|known| at > known);
-        if is_news {
-            self.known_at = Some(at);
-        }
-        is_news
     }
 }
 

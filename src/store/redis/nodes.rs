@@ -79,11 +79,10 @@ impl Nodes {
         call
     }
 
-    /// The call that says that it is no more.
-    pub fn leave(&self, scripts: &Scripts) -> Call {
-        let mut call = scripts.leave.on(&[keys::LEASES, keys::GONE]);
-        call.arg(self.name());
-        call
+    /// Whether this node has the smallest number, and does what one of them must do.
+    pub fn is_first(&self) -> bool {
+        let state = self.state();
+        state.others.iter().all(|other| *other > state.number)
     }
 
     /// What Redis answered to a lease.

@@ -110,13 +110,25 @@ local function list(base, listeners)
   end
 end
 
--- Puts the pipe among those that must be seen to when a node dies, or takes it out. A user who has gone is here until
--- somebody has told the others.
+-- Puts the pipe among those that must be seen to when a node dies, or takes it out; and the node among those that have
+-- such pipes in this bucket.
+local function must_be_seen_to(base, node, is_so)
+  local bucket = parts_of(base)
+  local pipes, nodes = bucket .. 'pipes_of:' .. node, bucket .. 'nodes'
+  if is_so then
+    redis.call('SADD', pipes, base)
+    redis.call('SADD', nodes, node)
+  else
+    redis.call('SREM', pipes, base)
+    if redis.call('EXISTS', pipes) == 0 then redis.call('SREM', nodes, node) end
+  end
+end
+
+-- The same, as it is. A user who has gone is here until somebody has told the others.
 local function note(base, node)
-  local bucket, _, kind = parts_of(base)
-  local has_left_something = count_of(base, node) > 0 or redis.call('EXISTS', base .. ':wills:' .. node) == 1
-    or kind == 'l' and redis.call('HEXISTS', base, 'present') == 1
-  redis.call(has_left_something and 'SADD' or 'SREM', bucket .. 'pipes_of:' .. node, base)
+  local _, _, kind = parts_of(base)
+  must_be_seen_to(base, node, count_of(base, node) > 0 or redis.call('EXISTS', base .. ':wills:' .. node) == 1
+    or kind == 'l' and redis.call('HEXISTS', base, 'present') == 1)
 end
 
 -- Gives a pipe that nobody keeps or hears its time to live, and takes it from one that somebody does. Who was said to

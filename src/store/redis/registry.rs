@@ -1,6 +1,6 @@
 //! What Redis is told of this node: that it is there, how many connections listen to which pipe, and their wills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,10 @@ use crate::store::{Listening, StoreError};
 
 /// How often this node says that it is there.
 const LEASE_RENEWED: Duration = Duration::from_secs(1);
+/// How many times this node has told what it could not tell at once until it looks for what nobody knows of.
+const ROUNDS_UNTIL_SWEPT: u64 = 15;
 /// Pipes that one call looks at, and calls that wait for their answers at a time.
-const PIPES_A_CALL: usize = 100;
+pub const PIPES_A_CALL: usize = 100;
 const CALLS_MAX: usize = 256;
 
 pub struct Registry {
@@ -185,19 +187,35 @@ impl Registry {
 
     /// Tells for ever what could not be told at once, and cleans up behind names that this node has had.
     pub async fn keep_told(self: Arc<Registry>) {
-        loop {
+        let mut unknown = HashSet::new();
+        for round in 1_u64.. {
             let told = async {
                 while let Some(former) = self.nodes.former() {
                     self.take_back(&former).await?;
                     self.nodes.forget(&former);
                 }
-                self.tell_untold().await
+                self.tell_untold().await?;
+                if round.is_multiple_of(ROUNDS_UNTIL_SWEPT) && self.nodes.is_first() {
+                    self.sweep(&mut unknown).await?;
+                }
+                Ok::<(), StoreError>(())
             };
             if let Err(error) = told.await {
                 tracing::debug!("who listens here is told once more: {error}");
             }
             tokio::time::sleep(LEASE_RENEWED).await;
         }
+    }
+
+    /// Gives up who was unknown at the last time as well: nodes come back within seconds.
+    async fn sweep(&self, before: &mut HashSet<String>) -> Result<(), StoreError> {
+        let unknown = self.unknown().await?;
+        for node in unknown.intersection(before) {
+            tracing::warn!("something is left of node {node}, which nobody knows any more; it is seen to");
+            self.give_up(node).await?;
+        }
+        *before = unknown;
+        Ok(())
     }
 }
 

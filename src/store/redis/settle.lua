@@ -12,10 +12,9 @@ end
 if ARGV[4] == '1' then redis.call('DEL', wills) end
 if redis.call('EXISTS', wills) == 1 then return 0 end
 
-local bucket = parts_of(base)
 local had_listeners = count_of(base, node) > 0
 redis.call('HDEL', base .. ':listeners', node)
-redis.call('SREM', bucket .. 'pipes_of:' .. node, base)
+must_be_seen_to(base, node, false)
 local pipe, listeners, said = find(base), listeners_of(base)
 list(base, listeners)
 if said == 0 then redis.call('PEXPIRE', base .. ':listeners', 60000) end

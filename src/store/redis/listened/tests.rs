@@ -2,7 +2,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::super::address::Address;
+use super::super::call::Slot;
 use super::super::server::{Kept, Server};
+use super::subscriptions::Changes;
 use super::*;
 use crate::clock::UnixMillis;
 use crate::pipe::{Encoded, Message, PipeName};
@@ -250,4 +252,33 @@ fn letters_are_subscribed_to_and_follow_a_new_number() {
     assert!(changes(&listened).subscribe.is_empty() && listened.is_letters("two") && !listened.is_letters("one"));
     listened.all_unsubscribed(SERVER);
     assert_eq!(changes(&listened).subscribe, ["two"]);
+}
+
+#[test]
+fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
+    let (listened, ear) = registered(10);
+    for head in [at(1, 9), at(1, 10), at(0, 0)] {
+        assert!(!listened.is_behind(BASE, head), "{head:?}");
+    }
+    for head in [at(1, 11), at(2, 3)] {
+        assert!(listened.is_behind(BASE, head), "{head:?}");
+    }
+    listened.missing(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
+    assert_eq!(told(&ear), [0]);
+    listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
+    listened.missing(BASE, at(1, 11));
+    assert_eq!(told(&ear), [11], "it came after all");
+    listened.all_unsubscribed(SERVER);
+    assert!(!listened.is_behind(BASE, at(1, 20)), "then all is lost");
+}
+
+#[test]
+fn a_count_that_redis_does_not_have_is_told_again() {
+    let (listened, _ear) = registered(10);
+    let version = listened.count(BASE, Mark::Leave).version;
+    assert!(!listened.is_told_again(BASE, version));
+    assert!(listened.untold().is_empty());
+    assert!(listened.is_told_again(BASE, 0));
+    assert_eq!(listened.untold().len(), 1);
 }
