@@ -6,6 +6,7 @@
 mod clock;
 #[path = "../world/redis.rs"]
 mod redis;
+mod adopting;
 mod listings;
 mod presence;
 mod random;

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
-use super::Durability;
 use super::checked::{Checked, Rotten, Sums, in_words};
+use super::{Durability, glass};
 use crate::store::StoreError;
 
 /// How many bytes of the file are kept in memory.
@@ -74,6 +74,11 @@ impl Engine {
     /// Whether the file was opened again since this was last asked.
     pub fn was_opened_again(&self) -> bool {
         self.was_opened_again.swap(false, Ordering::AcqRel)
+    }
+
+    /// Opens a file that stays as it is, whatever is written here.
+    pub fn under_glass(file: &Path) -> Result<Engine, StoreError> {
+        Ok(Engine::of(Arc::new(glass::newest(file, CACHE_BYTES_MAX)?)))
     }
 
     /// Whether there is a file.

@@ -25,9 +25,20 @@ pub fn open(file: &Path, commit: Commit) -> Result<(Seen, Arc<Reads>), StoreErro
     let glass = Glass::over(file, commit, Arc::clone(&reads), Arc::clone(&sums))
         .map_err(|error| cannot_be_read(file, &error))?;
     // Without a cache every step of a walk is seen.
-    let database =
-        contained(|| Ok(Builder::new().set_cache_size(0).create_with_backend(glass).map_err(redb::Error::from)?))?;
-    Ok((Seen { database: Some(database), sums }, reads))
+    Ok((Seen { database: Some(opened(glass, 0)?), sums }, reads))
+}
+
+/// The engine over the newest whole commit of a file, all of which was looked through.
+pub fn newest(file: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let (_, commit) = open_newest(file)?;
+    let glass = Glass::over(file, commit, Arc::default(), Arc::default());
+    opened(glass.map_err(|error| cannot_be_read(file, &error))?, cache_bytes)
+}
+
+fn opened(glass: Glass, cache_bytes: usize) -> Result<Database, StoreError> {
+    contained(|| {
+        Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(glass).map_err(redb::Error::from)?)
+    })
 }
 
 /// Opens the newest whole commit of a file and looks through all of it. A commit that is not marked was torn and never
