@@ -230,8 +230,13 @@ impl Redis {
 
     /// What it answers to a command, as it comes by the wire, up to and with its last line.
     pub fn ask(&self, words: &[&str]) -> String {
-        let mut socket = UnixStream::connect(self.socket()).expect("it listens");
-        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        self.tried(words).expect("it answers")
+    }
+
+    /// The same of one that may be ending connections.
+    pub fn tried(&self, words: &[&str]) -> std::io::Result<String> {
+        let mut socket = UnixStream::connect(self.socket())?;
+        socket.set_read_timeout(Some(DEADLINE))?;
         let mut command = format!("*{}\r\n", words.len());
         for word in words {
             command += &format!("${}\r\n{word}\r\n", word.len());
@@ -239,16 +244,19 @@ impl Redis {
         // What comes behind it ends the answer.
         command += if self.sentinel.is_some() { "*2\r\n$4\r\nPING" } else { "*2\r\n$4\r\nECHO" };
         command += "\r\n$9\r\nthe end 1\r\n";
-        socket.write_all(command.as_bytes()).expect("it reads");
+        socket.write_all(command.as_bytes())?;
         let (mut answer, mut part) = (Vec::new(), [0; 4096]);
         let end = b"$9\r\nthe end 1\r\n";
         while !answer.ends_with(end) {
-            let length = socket.read(&mut part).expect("it answers");
-            assert!(length > 0, "it closed behind {:?}", String::from_utf8_lossy(&answer));
+            let length = socket.read(&mut part)?;
+            if length == 0 {
+                let before = String::from_utf8_lossy(&answer).into_owned();
+                return Err(std::io::Error::other(format!("it closed behind {before:?}")));
+            }
             answer.extend_from_slice(&part[..length]);
         }
         answer.truncate(answer.len() - end.len());
-        String::from_utf8_lossy(&answer).into_owned()
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
 

@@ -201,7 +201,7 @@ async fn tell_doubted(listened: Arc<Listened>, registry: Arc<Registry>, server: 
         tracing::debug!("who listens here is told once more: {error}");
         tokio::time::sleep(BACKOFF).await;
     }
-    listened.lost(&doubted);
+    listened.lost_of(&doubted);
 }
 
 /// The same of everything, when there is one server.

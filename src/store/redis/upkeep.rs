@@ -44,6 +44,9 @@ impl Upkeep {
             if self.asks_for_role {
                 must_be_primary(&mut commands).await?;
             }
+            if !self.registry.commands.servers().are_many() {
+                must_be_alone(&mut commands).await?;
+            }
             teach(self.registry.commands.scripts(), &mut commands).await.map_err(|error| explained(&error))?;
             // Until commands can be given nobody else hands slots to this server.
             let _opening = self.server.opening.lock().await;
@@ -161,6 +164,19 @@ pub async fn compare(
     Ok(())
 }
 
+/// One server of a cluster has a part of what is asked for.
+async fn must_be_alone(commands: &mut MultiplexedConnection) -> Result<(), String> {
+    let info = redis::cmd("CLUSTER").arg("INFO").to_owned();
+    // A server without a cluster has an error for that, and some users may not ask.
+    let info = commands.send_packed_command(&info).await.and_then(Value::extract_error);
+    let info = info.map(text_of).unwrap_or_default();
+    let size = info.lines().find_map(|line| line.strip_prefix("cluster_size:")).map_or("0", str::trim);
+    if matches!(size, "0" | "1") {
+        return Ok(());
+    }
+    Err(format!("it is one of {size} servers of a Redis Cluster: write redis+cluster:// in the setting `store`"))
+}
+
 /// Whoever was the primary a moment ago may be a replica by now.
 async fn must_be_primary(commands: &mut MultiplexedConnection) -> Result<(), String> {
     let answer = commands.send_packed_command(&redis::cmd("ROLE")).await.and_then(Value::extract_error);
@@ -172,12 +188,7 @@ async fn must_be_primary(commands: &mut MultiplexedConnection) -> Result<(), Str
 async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, String> {
     let mut info = redis::cmd("INFO");
     let answer = commands.send_packed_command(info.arg("server").arg("memory").arg("persistence")).await;
-    let text = match answer {
-        Ok(Value::VerbatimString { text, .. } | Value::SimpleString(text)) => text,
-        Ok(Value::BulkString(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-        Ok(_) => String::new(),
-        Err(error) => return Err(explained(&error)),
-    };
+    let text = answer.map(text_of).map_err(|error| explained(&error))?;
     let save = redis::cmd("CONFIG").arg("GET").arg("save").to_owned();
     // Services that sell Redis often hide CONFIG; then what INFO says must do.
     let saves = match commands.send_packed_command(&save).await.and_then(Value::extract_error) {
@@ -187,7 +198,16 @@ async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, St
     judge(&text, saves)
 }
 
-/// The same, of what INFO says.
+/// A text for people, as some commands answer; empty if it is none.
+fn text_of(answer: Value) -> String {
+    match answer {
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => text,
+        Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What [`look_at`] answers, of what INFO says.
 fn judge(info: &str, saves: bool) -> Result<Vec<String>, String> {
     let value = |key: &str| {
         let mut lines = info.lines().filter_map(|line| line.split_once(':'));

@@ -177,7 +177,7 @@ impl Listened {
     }
 
     /// Of these something may have been lost, and is looked for from where the pipes stand now.
-    pub fn lost(&self, doubted: &[Doubt]) {
+    pub fn lost_of(&self, doubted: &[Doubt]) {
         let mut table = self.table();
         let table = &mut *table;
         for Doubt { base, pipe, version } in doubted {
