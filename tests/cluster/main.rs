@@ -13,6 +13,7 @@ mod browser;
 mod churn;
 mod deaths;
 mod doors;
+mod failovers;
 mod house;
 mod judge;
 mod listener;
