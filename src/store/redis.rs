@@ -1,23 +1,34 @@
 //! The store of many nodes: everything is in one Redis, and each step is one script there.
 //!
-//! Two connections: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by the other
-//! (`subscriber.rs`) through a gate into the ears. How messages and keys look is in `record.rs` and `keys.rs`.
+//! Two connections to each server: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by
+//! the other (`subscriber.rs`) through a gate into the ears. Which server has what is in `servers.rs`, and kept true by
+//! `sentinel.rs` and `cluster.rs`. How messages and keys look is in `record.rs` and `keys.rs`.
 
+mod address;
 mod answer;
 mod call;
+mod cluster;
 mod commands;
 mod connection;
 mod gate;
+mod keeper;
 mod keys;
 mod left;
 mod letters;
 mod listened;
 mod listing;
 mod merge;
+mod moving;
 mod nodes;
+mod publishing;
 mod record;
+mod refusal;
 mod registry;
 mod script;
+mod sentinel;
+mod server;
+mod servers;
+mod slots;
 mod subscriber;
 mod together;
 mod unheard;
@@ -25,6 +36,7 @@ mod upkeep;
 mod wills;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,23 +46,25 @@ use tokio::time::timeout;
 
 use self::answer::{Answer, unexpected};
 use self::call::Call;
-use self::commands::{Again, Commands, Line};
-use self::connection::Connection;
+use self::cluster::Cluster;
+use self::commands::{Again, Commands};
 use self::gate::Gate;
+use self::keeper::Keeper;
 use self::listened::{Listened, Mark};
 use self::listing::Listed;
 use self::registry::Registry;
-use self::subscriber::{Subscriber, hear};
-use self::upkeep::Upkeep;
+use self::sentinel::Sentinels;
+use self::servers::Servers;
+use self::subscriber::hear;
 use super::{
-    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, Store,
-    StoreError,
+    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
+    Standing, Store, StoreError,
 };
 use crate::clock::Clock;
-use crate::pipe::{ConnectionId, Event, Message, Pipe, PipeName, Position, Retention};
+use crate::pipe::{ConnectionId, Delivery, Event, Message, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
-pub use self::connection::Address;
+pub use self::address::Address;
 
 /// Messages that one call erases.
 const ERASED_A_CALL: usize = 500;
@@ -69,6 +83,7 @@ pub struct Config {
 /// A store in Redis. Its tasks end with it.
 pub struct Redis {
     commands: Arc<Commands>,
+    servers: Arc<Servers>,
     listened: Arc<Listened>,
     registry: Arc<Registry>,
     gate: Arc<Gate>,
@@ -85,38 +100,70 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     let Config { address, wait_millis_max, replicas_min, history_bytes_max_per_pipe } = config.clone();
     let wait = Duration::from_millis(wait_millis_max);
     let refused = |why: String| StoreError::Unavailable(format!("Redis at {address} cannot be used: {why}"));
-    let listened = Arc::new(Listened::new(ears));
-    let (line, of_line) = watch::channel(Line::Broken("it was not tried yet".into()));
-    let commands = Arc::new(Commands::new(of_line, wait, address.to_string()));
+    let servers = Arc::new(Servers::new(matches!(address, Address::Cluster(_))));
+    let listened = Arc::new(Listened::new(ears, Arc::clone(&servers)));
+    let commands = Arc::new(Commands::new(Arc::clone(&servers), wait, address.to_string()));
     let registry = Registry::new(Arc::clone(&commands), Arc::clone(&listened), Arc::clone(&clock));
     let registry = Arc::new(registry?);
-    let upkeep = Upkeep { address: address.clone(), wait, line, registry: Arc::clone(&registry) };
-    let first = upkeep.first().await.map_err(&refused)?;
     let (gate, announcements) = Gate::new();
     let gate = Arc::new(gate);
-    let announcing = Connection::open(&address, Some(Arc::clone(&gate)), wait).await.map_err(&refused)?;
-    let subscriber = Subscriber {
-        address: address.clone(),
+    let keeper = Keeper {
         wait,
         gate: Arc::clone(&gate),
         listened: Arc::clone(&listened),
         registry: Arc::clone(&registry),
+        servers: Arc::clone(&servers),
+        count: AtomicU32::new(0),
     };
-    let tasks = vec![
-        tokio::spawn(upkeep.run(first)),
-        tokio::spawn(subscriber.run(announcing)),
-        tokio::spawn(hear(announcements, Arc::clone(&gate), Arc::clone(&listened), Arc::clone(&registry))),
-    ];
+    let hearing = tokio::spawn(hear(announcements, Arc::clone(&gate), Arc::clone(&listened), Arc::clone(&registry)));
+    let mut store = Redis {
+        commands,
+        servers,
+        listened,
+        registry: Arc::clone(&registry),
+        gate,
+        clock,
+        replicas_min,
+        history_bytes_max_per_pipe,
+        telling: Vec::new(),
+        tasks: vec![hearing],
+    };
+    let following = reach(&address, keeper).await.map_err(refused)?;
+    store.tasks.extend(following);
     // Before anybody connects: connections have the number of their node.
     let leased = registry.renew_lease().await;
-    let telling = vec![
+    store.telling = vec![
         tokio::spawn(Arc::clone(&registry).keep_lease()),
         tokio::spawn(Arc::clone(&registry).keep_told()),
-        tokio::spawn(Arc::clone(&registry).keep_comparing(Arc::clone(&gate))),
+        tokio::spawn(Arc::clone(&registry).keep_comparing(Arc::clone(&store.gate))),
     ];
-    let store =
-        Redis { commands, listened, registry, gate, clock, replicas_min, history_bytes_max_per_pipe, telling, tasks };
     leased.map(|()| Arc::new(store))
+}
+
+/// Connects to one server at least, and has what follows the others done, if there are others.
+async fn reach(address: &Address, keeper: Keeper) -> Result<Option<JoinHandle<()>>, String> {
+    match address {
+        Address::One(place) => {
+            let (one, opening) = keeper.keep(watch::channel(place.clone()).1, false);
+            keeper.servers.install(vec![Arc::clone(&one)], Vec::new());
+            drop(opening);
+            one.tried().await.map(|()| None)
+        }
+        Address::Sentinels(watched) => {
+            let mut sentinels = Sentinels::new(watched.clone(), keeper.wait);
+            let (place, here) = watch::channel(sentinels.first().await?);
+            let (one, opening) = keeper.keep(here, true);
+            keeper.servers.install(vec![Arc::clone(&one)], Vec::new());
+            drop(opening);
+            one.tried().await?;
+            Ok(Some(tokio::spawn(sentinels.follow(place, one))))
+        }
+        Address::Cluster(seeds) => {
+            let cluster = Cluster::new(seeds.clone(), keeper);
+            cluster.first().await?;
+            Ok(Some(tokio::spawn(cluster.follow())))
+        }
+    }
 }
 
 /// Random, and within what a JavaScript number holds exactly.
@@ -132,40 +179,13 @@ fn begin(call: &mut Call, pipe: &Pipe) {
 }
 
 impl Redis {
+    fn end(&self) {
+        self.telling.iter().chain(&self.tasks).for_each(JoinHandle::abort);
+        self.servers.close();
+    }
+
     fn now(&self) -> u64 {
         self.clock.now().0
-    }
-
-    /// The call that publishes a part of a batch: all of it or nothing, if its pipes are in one slot or there is one
-    /// server. Each message comes with the base of its pipe.
-    fn publishing(&self, part: &[(&str, &Publish)]) -> Call {
-        let mut pipes: Vec<(&str, &Pipe)> = Vec::new();
-        let mut numbers = Vec::with_capacity(part.len());
-        let mut known = std::collections::HashMap::new();
-        for (base, publish) in part {
-            let number = *known.entry(*base).or_insert_with(|| {
-                pipes.push((base, &publish.pipe));
-                pipes.len()
-            });
-            numbers.push(number);
-        }
-        let bases: Vec<&str> = pipes.iter().map(|(base, _)| *base).collect();
-        let mut call = self.commands.scripts().publish.on(&bases);
-        call.arg(&*self.registry.nodes.gone()).arg(self.now()).arg(self.history_bytes_max_per_pipe);
-        pipes.iter().for_each(|(_, pipe)| begin(&mut call, pipe));
-        for ((_, publish), number) in part.iter().zip(numbers) {
-            call.arg(number).arg(u8::from(publish.id_is_chosen)).arg(u8::from(publish.sender_listens));
-            call.arg(record::body_of(publish));
-        }
-        call
-    }
-
-    /// Waits until what was published has been heard here, as far as it will be.
-    async fn until_heard(&self, base: &str, position: Position) {
-        let Some(mut hearing) = self.listened.hearing(base, position) else { return };
-        // While an ear is full publishers wait for it. Otherwise a connection that has stopped bringing anything is
-        // soon known to be broken, and then the ears are told.
-        while timeout(self.commands.wait(), &mut hearing).await.is_err() && self.gate.is_held_up() {}
     }
 
     async fn look(&self, pipe: &Pipe) -> Result<Answer, StoreError> {
@@ -210,23 +230,7 @@ fn page_of(pipe: &Pipe, position: Position, more: bool, mut answer: Answer) -> R
 #[async_trait]
 impl Store for Redis {
     async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
-        let bases: Vec<String> = batch.iter().map(|publish| keys::base_of(&publish.pipe)).collect();
-        // What is known to be a repeat may be sent twice.
-        let again = if batch.iter().all(|publish| publish.id_is_chosen) { Again::Yes } else { Again::No };
-        let whole: Vec<(&str, &Publish)> = bases.iter().map(String::as_str).zip(&batch).collect();
-        let mut answer = self.commands.ask_replicated(&self.publishing(&whole), again, self.replicas_min).await?;
-        let mut published = Vec::with_capacity(batch.len());
-        for _ in &batch {
-            let position = Position { epoch: answer.number()?, index: answer.number()? };
-            published.push(Published { position, receivers: answer.number()?, is_repeat: answer.truth()? });
-        }
-        for (base, published) in bases.iter().zip(&published) {
-            self.until_heard(base, published.position).await;
-        }
-        Ok(published)
+        self.publish_in_parts(&batch).await
     }
 
     async fn listen(&self, pipe: &Pipe, ear: EarId) -> Result<Listening, StoreError> {
@@ -315,7 +319,14 @@ impl Store for Redis {
         if is_lost {
             return Ok(Recovered::Lost(position));
         }
-        Ok(Recovered::Page(page_of(pipe, position, more, answer)?))
+        match page_of(pipe, position, more, answer) {
+            // Of a newer version, or it has rotted: it would not be read the next time either, and the pipe goes on.
+            Err(StoreError::Damaged(why)) => {
+                tracing::error!("{why}: those who lack it are told of a gap");
+                Ok(Recovered::Lost(position))
+            }
+            page => page.map(Recovered::Page),
+        }
     }
 
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
@@ -420,6 +431,15 @@ impl Store for Redis {
         self.shelf(tenant, shelf, &after, count_max).await
     }
 
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        let all = self.all_tenants().await?;
+        Ok(all.into_iter().filter(|tenant| Some(*tenant) > after).take(count_max).collect())
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        self.take_over(pipe, &messages, stands).await
+    }
+
     /// This node's listeners count no more; others see to what it leaves behind. When Redis is away they find that out
     /// by themselves a little later.
     async fn close(&self) {
@@ -427,7 +447,7 @@ impl Store for Redis {
         if let Err(error) = self.registry.give_up(&self.registry.nodes.name()).await {
             tracing::warn!("who listened here counts for some seconds more: {error}");
         }
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }
 
@@ -442,7 +462,6 @@ fn retention_of(length: u64, ttl_seconds: u64) -> Option<Retention> {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        self.telling.iter().for_each(JoinHandle::abort);
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.end();
     }
 }

@@ -41,11 +41,11 @@ impl House {
             ways.push(Proxy::to(redis.socket()).await);
         }
         let stores: Vec<String> = ways.iter().map(Proxy::url).collect();
-        House { ways, ..House::at(&stores).await }
+        House { ways, ..House::at(&stores, &[]).await }
     }
 
-    /// A node for each of these addresses of the store.
-    pub async fn at(stores: &[String]) -> House {
+    /// A node for each of these addresses of the store, with these flags besides.
+    pub async fn at(stores: &[String], more: &[&str]) -> House {
         let mut house = House {
             doors: Doors::default(),
             ways: Vec::new(),
@@ -58,7 +58,7 @@ impl House {
             let flags =
                 ["--log", "warn", "--memory", "--ping-seconds", "3600", "--password", PASSWORD, "--store", store];
             house.nodes.push(None);
-            house.homes.push(Some(Home::new(&flags)));
+            house.homes.push(Some(Home::new(&[&flags, more].concat())));
             house.start(number);
         }
         let rows = PIPES.map(|pipe| format!("('{pipe}', {LENGTH})")).join(", ");
@@ -148,18 +148,35 @@ impl House {
         self.until_all_say(&format!("SELECT name, users FROM pipes WHERE name IN ({names})"), &rows).await;
     }
 
-    /// When everybody is there again: all that was acknowledged was heard, a message reaches as many as are counted, and
-    /// every node ends in good order. Answers how many gaps browsers were told of.
-    pub async fn end(mut self, told: &[Told]) -> usize {
+    /// When everybody is there again: all that was acknowledged was heard, nobody was told of a gap, and every node ends
+    /// in good order.
+    pub async fn end(self, told: &[Told]) {
+        assert_eq!(self.gaps_declared().await, 0, "none was provoked");
+        assert_eq!(self.ended(told, false).await, 0, "none was provoked");
+    }
+
+    /// The same where a gap was provoked, and must have been declared.
+    pub async fn end_with_gaps(self, told: &[Told]) {
+        assert!(self.gaps_declared().await > 0);
+        assert!(self.ended(told, true).await > 0);
+    }
+
+    /// The same where servers died that had been heard: there may be gaps, or none.
+    pub async fn end_where_gaps_may_be(self, told: &[Told]) {
+        let gaps = self.ended(told, true).await;
+        println!("browsers were told of {gaps} gaps");
+    }
+
+    /// Answers how many gaps browsers were told of.
+    async fn ended(mut self, told: &[Told], is_gap_provoked: bool) -> usize {
         self.until_full().await;
         let number = self.living().next().expect("a node that is there");
         for pipe in PIPES {
             self.publish(number, pipe, THE_END).await;
         }
-        let ended =
-            self.listeners.drain(..).map(|listener| block_in_place(|| listener.join()).expect("it has said why"));
+        let ended = self.listeners.drain(..).map(|one| block_in_place(|| one.join()).expect("it has said why"));
         let stories: Vec<Story> = ended.collect();
-        judge::compare(told, &stories);
+        judge::compare(told, &stories, is_gap_provoked);
         for number in self.living().collect::<Vec<_>>() {
             self.stop(number);
         }
@@ -171,7 +188,7 @@ impl House {
     }
 
     /// Gaps that the nodes which are there have declared since they started.
-    pub async fn gaps_declared(&self) -> u64 {
+    async fn gaps_declared(&self) -> u64 {
         let mut gaps = 0;
         for number in self.living() {
             let rows = self.ask(number, "SHOW GLOBAL STATUS LIKE 'gaps_declared'").await;

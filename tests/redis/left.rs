@@ -9,7 +9,7 @@ pub fn will(text: &str) -> (Event, Message) {
 }
 
 /// Asks until somebody's remains are there to be seen to.
-async fn left_behind(node: &Node) -> Vec<LeftBehind> {
+pub async fn left_behind(node: &Node) -> Vec<LeftBehind> {
     loop {
         let left = node.store.left_behind().await.unwrap();
         if !left.is_empty() {

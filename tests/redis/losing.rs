@@ -161,15 +161,15 @@ fn a_count_that_redis_has_lost_is_told_again() {
 }
 
 /// What a hub makes of the news of one pipe: each message once and in order, or a panic.
-struct Follower<'n> {
-    node: &'n Node,
-    pipe: Pipe,
-    position: Position,
-    texts: Vec<String>,
+pub struct Follower<'n> {
+    pub node: &'n Node,
+    pub pipe: Pipe,
+    pub position: Position,
+    pub texts: Vec<String>,
 }
 
 impl Follower<'_> {
-    async fn follow_to(&mut self, count: usize) {
+    pub async fn follow_to(&mut self, count: usize) {
         while self.texts.len() < count {
             self.node.woken.notified().await;
             for news in self.node.ear.take() {

@@ -8,6 +8,7 @@ mod browser;
 #[allow(dead_code)]
 #[path = "../world/clock.rs"]
 mod clock;
+mod cluster;
 mod left;
 mod losing;
 #[path = "../world/node.rs"]
@@ -15,9 +16,11 @@ mod node;
 mod nodes;
 mod refusing;
 mod replicas;
+mod sentinels;
 #[path = "../world/redis.rs"]
 mod server;
 mod sharing;
+mod slots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,6 +57,10 @@ impl Node {
 
     async fn tried(server: &Server, wait_millis_max: u64) -> Result<Node, StoreError> {
         Node::configured(&config(wait_millis_max, server)).await
+    }
+
+    async fn at(url: &str) -> Node {
+        Node::configured(&config_of(LONG_MILLIS, url)).await.unwrap()
     }
 
     async fn configured(config: &Config) -> Result<Node, StoreError> {
@@ -168,8 +175,12 @@ fn reason(error: StoreError) -> String {
 }
 
 fn config(wait_millis_max: u64, server: &Server) -> Config {
+    config_of(wait_millis_max, &server.url())
+}
+
+fn config_of(wait_millis_max: u64, url: &str) -> Config {
     Config {
-        address: Address::parse(&server.url()).unwrap(),
+        address: Address::parse(url).unwrap(),
         wait_millis_max,
         replicas_min: 0,
         history_bytes_max_per_pipe: 1024 * 1024,

@@ -124,7 +124,7 @@ fn a_node_that_was_taken_for_dead_comes_back_as_another_with_all_that_was_said()
         one.listen(&pipe).await;
         one.store.set_will(&pipe, CONNECTION, Some(will("gone"))).await.unwrap();
         let leases = names(&server, "leases");
-        let dead = leases.iter().find(|name| key(&server, &format!("1:n:leased:wills:{name}")) != "").unwrap();
+        let dead = leases.iter().find(|name| !key(&server, &format!("1:n:leased:wills:{name}")).is_empty()).unwrap();
         // As when it was cut off for so long.
         server.ask(&["HDEL", "cometql:{nodes}:leases", dead]);
         server.ask(&["HSET", "cometql:{nodes}:gone", dead, "1 1 0 - 0"]);

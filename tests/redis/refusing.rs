@@ -115,3 +115,65 @@ fn tls_asks_redis_who_it_is() {
     let node = node::Home::new(&flags).with_variable("SSL_CERT_FILE", &server.certificate()).start();
     assert!(node.first_lines[3].contains("in Redis at rediss://localhost:"), "{:?}", node.first_lines);
 }
+
+#[test]
+fn publishers_wait_while_a_server_is_a_replica_or_loads_its_data() {
+    told(async {
+        let server = Server::with(&["--save", "", "--enable-debug-command", "yes", "--key-load-delay", "10000"]);
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("waiting");
+        node.store.set_retention(&pipe, Retention::of_length(500)).await.unwrap();
+        for number in 0..100 {
+            node.publish(&pipe, &number.to_string()).await.unwrap();
+        }
+        assert!(server.ask(&["REPLICAOF", "127.0.0.1", "1"]).starts_with("+OK"));
+        let mut waiting = Box::pin(node.publish(&pipe, "as a replica"));
+        tokio::select! {
+            done = &mut waiting => panic!("a replica takes no writes: {done:?}"),
+            () = until(true, async || !is_connected(&server)) => {}
+        }
+        assert!(server.ask(&["REPLICAOF", "NO", "ONE"]).starts_with("+OK"));
+        let before = waiting.await.unwrap().position;
+        // It reads back what it has, which takes ten milliseconds a key.
+        let reload = std::thread::spawn({
+            let socket = server.socket();
+            move || {
+                drop(std::os::unix::net::UnixStream::connect(socket).map(|mut redis| {
+                    std::io::Write::write_all(&mut redis, b"DEBUG RELOAD\r\n").unwrap();
+                    std::io::Read::read(&mut redis, &mut [0; 64]).unwrap();
+                }))
+            }
+        });
+        let after = node.publish(&pipe, "while it loads or behind that").await.unwrap().position;
+        assert_eq!(after, Position { index: before.index + 1, ..before });
+        reload.join().unwrap();
+    });
+}
+
+/// Whether a node is connected, and not only whoever asks.
+fn is_connected(server: &Server) -> bool {
+    server.ask(&["CLIENT", "LIST", "TYPE", "normal"]).contains("cmd=evalsha")
+}
+
+#[test]
+fn a_redis_that_cannot_save_refuses_and_says_so_until_it_can() {
+    told(async {
+        let server = Server::with(&["--save", "3600 1", "--dbfilename", "taken"]);
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("unsaved");
+        node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+        node.publish(&pipe, "1").await.unwrap();
+        // A directory in the place of the file, which not even root can write over.
+        let taken = server.socket().with_file_name("taken");
+        std::fs::create_dir_all(taken.join("inside")).unwrap();
+        server.ask(&["BGSAVE"]);
+        until(true, async || server.ask(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err")).await;
+        let why = reason(node.publish(&pipe, "refused").await.unwrap_err());
+        assert!(why.contains("cannot save to its disk") && why.contains("nothing was done"), "{why}");
+        std::fs::remove_dir_all(&taken).unwrap();
+        server.ask(&["BGSAVE"]);
+        until(true, async || server.ask(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:ok")).await;
+        assert_eq!(node.publish(&pipe, "2").await.unwrap().position.index, 2);
+        assert_eq!(node.history(&pipe).await, ["1", "2"]);
+    });
+}

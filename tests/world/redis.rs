@@ -1,7 +1,13 @@
-//! A private Redis behind a socket in a directory of its own, which vanishes with it.
+//! A private Redis behind a socket in a directory of its own, which vanishes with it; several of them in a cluster, or
+//! looked after by Sentinels.
 
 // Each test file uses its part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+#[path = "redis_cluster.rs"]
+mod cluster;
+#[path = "redis_sentinels.rs"]
+mod sentinels;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -9,10 +15,13 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+pub use cluster::Cluster;
+pub use sentinels::Sentinels;
 
 /// Far longer than a start or an answer takes.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -24,6 +33,39 @@ pub struct Redis {
     process: Option<Child>,
     /// Where it listens with TLS, if it does.
     tls_port: Option<u16>,
+    /// Its file of settings, if it is a Sentinel.
+    sentinel: Option<PathBuf>,
+}
+
+/// Ends servers that live as long as the tests of a file, when the process that runs them has ended.
+pub struct Undertaker(Child);
+
+impl Undertaker {
+    pub fn of<'r>(servers: impl IntoIterator<Item = &'r Redis>) -> Undertaker {
+        let mut last_will = "cat > /dev/null".to_owned();
+        for server in servers {
+            let process = server.process.as_ref().expect("it runs").id();
+            last_will += &format!("; kill -9 {process}; rm -rf '{}'", server.directory.path().display());
+        }
+        let child = Command::new("sh").args(["-c", &last_will]).stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+        Undertaker(child.expect("a shell"))
+    }
+}
+
+/// Ports of loopback that nobody has at this moment.
+pub fn free_ports(count: usize) -> Vec<u16> {
+    let listen = || TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let held: Vec<TcpListener> = (0..count).map(|_| listen()).collect();
+    held.iter().map(|held| held.local_addr().expect("it is bound").port()).collect()
+}
+
+/// Waits for something that somebody else does.
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < DEADLINE, "{what}: it does not come to that");
+        std::thread::yield_now();
+    }
 }
 
 impl Redis {
@@ -39,9 +81,28 @@ impl Redis {
     pub fn with(flags: &[&str]) -> Redis {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut redis = Redis { directory, flags, process: None, tls_port: None };
+        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: None };
         redis.start_again();
         redis
+    }
+
+    /// One on a port of loopback, unless somebody has taken it.
+    pub fn at(port: u16, flags: &[&str]) -> Result<Redis, String> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let port = port.to_string();
+        let flags = ["--port", &port].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: None };
+        redis.started().map(|()| redis)
+    }
+
+    /// A Sentinel on a port of loopback, with these settings.
+    pub fn sentinel(port: u16, settings: &str) -> Result<Redis, String> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("sentinel.conf");
+        std::fs::write(&file, settings).expect("it can be written");
+        let flags = vec!["--port".to_owned(), port.to_string(), "--sentinel".to_owned()];
+        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: Some(file) };
+        redis.started().map(|()| redis)
     }
 
     /// One that listens with TLS on a port of loopback, too.
@@ -56,7 +117,7 @@ impl Redis {
         let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
         let flags = [&["--save", "", "--tls-auth-clients", "no"], &files[..]].concat();
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut redis = Redis { directory, flags, process: None, tls_port: None };
+        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: None };
         // It cannot choose a port itself, and somebody else may take the free one that was found before it does.
         for _ in 0..10 {
             let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
@@ -111,6 +172,7 @@ impl Redis {
 
     fn started(&mut self) -> Result<(), String> {
         let mut child = Command::new("redis-server")
+            .args(&self.sentinel)
             .args(["--port", "0", "--bind", "127.0.0.1", "--daemonize", "no", "--unixsocket"])
             .arg(self.socket())
             .arg("--dir")
@@ -127,7 +189,8 @@ impl Redis {
         // Reads on to the end, so that the server is never kept by a full pipe; nobody may listen by then.
         std::thread::spawn(move || printed.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
         let mut said = String::new();
-        while !said.contains("Ready to accept connections") && !said.contains("ready to accept connections") {
+        let ready = ["Ready to accept connections", "ready to accept connections", "+monitor master"];
+        while !ready.iter().any(|ready| said.contains(ready)) {
             said = match lines.recv_timeout(DEADLINE) {
                 Ok(line) => said + &line + "\n",
                 Err(why) => {
@@ -147,6 +210,10 @@ impl Redis {
         }
     }
 
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Has it stand still; it is connected and does nothing.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
@@ -163,24 +230,33 @@ impl Redis {
 
     /// What it answers to a command, as it comes by the wire, up to and with its last line.
     pub fn ask(&self, words: &[&str]) -> String {
-        let mut socket = UnixStream::connect(self.socket()).expect("it listens");
-        socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        self.tried(words).expect("it answers")
+    }
+
+    /// The same of one that may be ending connections.
+    pub fn tried(&self, words: &[&str]) -> std::io::Result<String> {
+        let mut socket = UnixStream::connect(self.socket())?;
+        socket.set_read_timeout(Some(DEADLINE))?;
         let mut command = format!("*{}\r\n", words.len());
         for word in words {
             command += &format!("${}\r\n{word}\r\n", word.len());
         }
         // What comes behind it ends the answer.
-        command += "*2\r\n$4\r\nECHO\r\n$9\r\nthe end 1\r\n";
-        socket.write_all(command.as_bytes()).expect("it reads");
+        command += if self.sentinel.is_some() { "*2\r\n$4\r\nPING" } else { "*2\r\n$4\r\nECHO" };
+        command += "\r\n$9\r\nthe end 1\r\n";
+        socket.write_all(command.as_bytes())?;
         let (mut answer, mut part) = (Vec::new(), [0; 4096]);
         let end = b"$9\r\nthe end 1\r\n";
         while !answer.ends_with(end) {
-            let length = socket.read(&mut part).expect("it answers");
-            assert!(length > 0, "it closed behind {:?}", String::from_utf8_lossy(&answer));
+            let length = socket.read(&mut part)?;
+            if length == 0 {
+                let before = String::from_utf8_lossy(&answer).into_owned();
+                return Err(std::io::Error::other(format!("it closed behind {before:?}")));
+            }
             answer.extend_from_slice(&part[..length]);
         }
         answer.truncate(answer.len() - end.len());
-        String::from_utf8_lossy(&answer).into_owned()
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
 

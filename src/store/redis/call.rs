@@ -13,19 +13,37 @@ pub const SLOT_COUNT: u16 = 16_384;
 pub struct Call {
     pub slot: Slot,
     pub command: Cmd,
+    /// The first of its keys; empty if it has none.
+    key: String,
 }
 
 impl Slot {
     /// The slot of a key: of what stands between its first `{` and the next `}`, if anything does, else of all of it
     /// (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>).
     pub fn of(key: &str) -> Slot {
-        let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-        let tag = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);
-        Slot(crc16(tag.as_bytes()) % SLOT_COUNT)
+        Slot(crc16(tag_of(key).unwrap_or(key).as_bytes()) % SLOT_COUNT)
+    }
+
+    /// One of [`SLOT_COUNT`].
+    pub fn numbered(number: u16) -> Slot {
+        Slot(number % SLOT_COUNT)
     }
 
     pub fn number(self) -> usize {
         usize::from(self.0)
+    }
+}
+
+fn tag_of(key: &str) -> Option<&str> {
+    let (tag, _) = key.split_once('{')?.1.split_once('}')?;
+    (!tag.is_empty()).then_some(tag)
+}
+
+/// The key of this name in the slot of another one that has a tag.
+pub fn beside(key: &str, name: &str) -> String {
+    match tag_of(key) {
+        Some(tag) => format!("cometql:{{{tag}}}:{name}"),
+        None => format!("cometql:{name}"),
     }
 }
 
@@ -41,7 +59,17 @@ impl Call {
     pub fn new(name: &str, key: &str) -> Call {
         let mut command = redis::cmd(name);
         command.arg(key);
-        Call { slot: Slot::of(key), command }
+        Call::with(command, key)
+    }
+
+    /// A command whose keys are in the slot of this one.
+    pub fn with(command: Cmd, key: &str) -> Call {
+        Call { slot: Slot::of(key), command, key: key.to_owned() }
+    }
+
+    /// The key of this name in the same slot.
+    pub fn beside(&self, name: &str) -> String {
+        beside(&self.key, name)
     }
 
     pub fn arg(&mut self, argument: impl ToRedisArgs) -> &mut Call {
@@ -60,5 +88,6 @@ mod tests {
         for (key, slot) in [("123456789", 12_739), ("foo", 12_182), ("{foo}:bar", 12_182), ("a{}b", 13_694), ("", 0)] {
             assert_eq!(Slot::of(key).number(), slot, "{key}");
         }
+        assert_eq!(Call::new("GET", "cometql:{7}:name").beside("other"), "cometql:{7}:other");
     }
 }

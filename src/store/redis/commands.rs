@@ -1,29 +1,25 @@
-//! The connection that commands go by: looked after by one task, used by everybody, each with a limit of time.
+//! Commands, each given to the server that has its slot, with a limit of time.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
-use super::call::Call;
+use super::call::{Call, SLOT_COUNT};
+use super::refusal::{Remedy, explained, remedy};
 use super::script::Scripts;
+use super::server::{Kept, ServerId};
+use super::servers::Servers;
 use crate::store::StoreError;
-
-/// Whether commands can be given now.
-#[derive(Clone)]
-pub enum Line {
-    /// The connection, and which one it is.
-    Open(u64, MultiplexedConnection),
-    /// Why not.
-    Broken(String),
-}
 
 /// What may be done when nobody knows whether a command has been executed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,32 +30,69 @@ pub enum Again {
 }
 
 pub struct Commands {
-    line: watch::Receiver<Line>,
+    servers: Arc<Servers>,
     scripts: Scripts,
     wait: Duration,
     address: String,
-    /// Publishers take their places here, in line, while there is no connection.
-    turn: Mutex<()>,
+    /// Whoever gives a command takes its place here, in line, until a connection has it; by slot when slots can move.
+    turns: Vec<Arc<tokio::sync::Mutex<()>>>,
+}
+
+/// How many lines there are then.
+const LINES: usize = 256;
+
+type Turn = OwnedMutexGuard<()>;
+
+/// A connection, by its number, of a server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Lost(ServerId, u64);
+
+/// By which connection of which server a command was sent.
+struct By {
+    server: Arc<Kept>,
+    number: u64,
 }
 
 /// What came of sending a command once.
 enum Sent {
-    /// By the connection of this number.
-    Answered(u64, Value),
-    /// It was not: the connection of this number was broken already.
-    Not(u64),
-    /// The connection of this number broke before the answer.
-    Lost(u64),
+    Answered(Value),
+    /// It was not: the connection was broken already.
+    Not,
+    /// The connection broke before the answer.
+    Lost,
     Refused(RedisError),
 }
 
+/// How far a command has come, for when its time is over.
+#[derive(Default)]
+struct Progress {
+    is_sent: AtomicBool,
+    /// Why it was refused the last time.
+    refused: Mutex<Option<String>>,
+}
+
+impl Progress {
+    fn set_sent(&self, is_sent: bool) {
+        self.is_sent.store(is_sent, Ordering::Relaxed);
+    }
+
+    fn refused(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Commands {
-    pub fn new(line: watch::Receiver<Line>, wait: Duration, address: String) -> Commands {
-        Commands { line, scripts: Scripts::new(), wait, address, turn: Mutex::default() }
+    pub fn new(servers: Arc<Servers>, wait: Duration, address: String) -> Commands {
+        let turns = (0..if servers.are_many() { LINES } else { 1 }).map(|_| Arc::default()).collect();
+        Commands { servers, scripts: Scripts::new(), wait, address, turns }
     }
 
     pub fn scripts(&self) -> &Scripts {
         &self.scripts
+    }
+
+    pub fn servers(&self) -> &Servers {
+        &self.servers
     }
 
     pub fn wait(&self) -> Duration {
@@ -73,118 +106,167 @@ impl Commands {
 
     /// The same, and waits, within the same limit, until so many replicas have what the command wrote.
     pub async fn ask_replicated(&self, call: &Call, again: Again, replicas_min: u64) -> Result<Answer, StoreError> {
-        let is_sent = AtomicBool::new(false);
+        let progress = Progress::default();
         let asking = async {
-            let (number, value) = self.ask_until_answered(call, again, &is_sent).await?;
+            let (by, value) = self.ask_until_answered(call, again, &progress).await?;
             if replicas_min > 0 {
-                self.until_replicated(number, replicas_min).await?;
+                self.until_replicated(&by, call, replicas_min).await?;
             }
             Ok(Answer::new(value))
         };
         match timeout_at(Instant::now() + self.wait, asking).await {
             Ok(answer) => answer,
-            Err(_) => Err(self.late(again, is_sent.load(Ordering::Relaxed))),
+            Err(_) => Err(self.late(call, again, &progress)),
         }
     }
 
     /// WAIT speaks of what its own connection has written. Asked on another, after a fail-over perhaps, it would say
     /// that all is well with something that is gone.
-    async fn until_replicated(&self, number: u64, replicas_min: u64) -> Result<(), StoreError> {
-        let (now, mut connection) = self.connection(None).await?;
-        if now != number {
-            return Err(self.unknown("the connection broke before its replicas had it"));
+    async fn until_replicated(&self, by: &By, call: &Call, replicas_min: u64) -> Result<(), StoreError> {
+        let broke = || unknown(&**by.server, "the connection broke before its replicas had it");
+        let (now, mut connection) = by.server.connection(None).await?;
+        if now != by.number {
+            return Err(broke());
         }
         // A repeat has written nothing: what is written here comes behind everything that was written before.
         // Redis answers how many have it before the time is over that the caller has.
         let millis = u64::try_from(self.wait.as_millis() / 2).unwrap_or(u64::MAX);
         let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg("cometql:replicated").arg(1).ignore();
+        pipeline.cmd("SET").arg(call.beside("replicated")).arg(1).ignore();
         pipeline.cmd("WAIT").arg(replicas_min).arg(millis);
         let answered: Result<(u64,), RedisError> = pipeline.query_async(&mut connection).await;
         match answered {
             Ok((replicas,)) if replicas >= replicas_min => Ok(()),
             Ok((replicas,)) => {
-                Err(self.unknown(&format!("{replicas} of {replicas_min} replicas (redis_replicas_min) have it")))
+                let few = format!("{replicas} of {replicas_min} replicas (redis_replicas_min) have it");
+                Err(unknown(&**by.server, &few))
             }
-            Err(_) => Err(self.unknown("the connection broke before its replicas had it")),
+            Err(_) => Err(broke()),
         }
     }
 
-    /// The answer, and the number of the connection that it came by.
+    /// The answer, and what it came by.
     async fn ask_until_answered(
         &self,
         call: &Call,
         again: Again,
-        is_sent: &AtomicBool,
-    ) -> Result<(u64, Value), StoreError> {
-        let mut lost = None;
+        progress: &Progress,
+    ) -> Result<(By, Value), StoreError> {
+        let (mut lost, mut turn) = (None, None);
         loop {
-            match self.send(call, lost, is_sent).await? {
-                Sent::Answered(number, value) => return Ok((number, value)),
-                Sent::Not(number) => {
-                    is_sent.store(false, Ordering::Relaxed);
-                    lost = Some(number);
+            let (by, sent) = self.send(call, lost, &mut turn, progress).await?;
+            let this = Some(Lost(by.server.id, by.number));
+            match sent {
+                Sent::Answered(value) => return Ok((by, value)),
+                Sent::Not => {
+                    progress.set_sent(false);
+                    lost = this;
                 }
-                Sent::Lost(number) if again == Again::Yes => lost = Some(number),
-                Sent::Lost(_) => return Err(self.unknown("the connection broke before it answered")),
-                Sent::Refused(error) if error.code() == Some("NOSCRIPT") => self.teach(is_sent).await?,
-                Sent::Refused(error) => return Err(self.refused(&error)),
+                Sent::Lost if again == Again::Yes => lost = this,
+                Sent::Lost => return Err(unknown(&**by.server, "the connection broke before it answered")),
+                Sent::Refused(error) => {
+                    progress.set_sent(false);
+                    match remedy(&error, self.servers.are_many()) {
+                        Remedy::Teach => self.teach(&by.server).await?,
+                        Remedy::Tell => return Err(refused(&by.server, &error)),
+                        Remedy::Reconnect => {
+                            by.server.give_up(by.number, &explained(&error));
+                            lost = this;
+                        }
+                        remedy => {
+                            *progress.refused() = Some(explained(&error));
+                            self.try_later(remedy, call, &mut turn).await;
+                        }
+                    }
+                }
             }
         }
     }
 
+    /// Waits until something refused can be tried again. Those who were refused after it do so behind it, one after the
+    /// other.
+    async fn try_later(&self, remedy: Remedy, call: &Call, turn: &mut Option<Turn>) {
+        if turn.is_none() {
+            // Whoever was before may have seen the end of it.
+            *turn = Some(self.turn(call).await);
+            return;
+        }
+        self.servers.pause().await;
+        if remedy == Remedy::Look {
+            self.servers.look().await;
+        }
+    }
+
+    async fn turn(&self, call: &Call) -> Turn {
+        let line = call.slot.number() * self.turns.len() / usize::from(SLOT_COUNT);
+        Arc::clone(&self.turns[line]).lock_owned().await
+    }
+
     /// Sends by a connection that is not the lost one. It has its place among others at the first poll, or as soon as
-    /// there is a connection.
-    async fn send(&self, call: &Call, lost: Option<u64>, is_sent: &AtomicBool) -> Result<Sent, StoreError> {
-        let turn = self.turn.lock().await;
-        let (number, mut connection) = self.connection(lost).await?;
-        is_sent.store(true, Ordering::Relaxed);
+    /// there is a connection. Who has a turn keeps it.
+    async fn send(
+        &self,
+        call: &Call,
+        lost: Option<Lost>,
+        turn: &mut Option<Turn>,
+        progress: &Progress,
+    ) -> Result<(By, Sent), StoreError> {
+        let own_turn = if turn.is_none() { Some(self.turn(call).await) } else { None };
+        let (by, mut connection) = self.connection(call, lost).await?;
+        progress.set_sent(true);
         let mut answer = pin!(connection.send_packed_command(&call.command));
         // Once polled it is in the line of the connection, and the next may come.
         let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
-        drop(turn);
+        drop(own_turn);
         let answer = match first {
-            Poll::Ready(Err(_)) => return Ok(Sent::Not(number)),
+            Poll::Ready(Err(_)) => return Ok((by, Sent::Not)),
             Poll::Ready(answer) => answer,
             Poll::Pending => answer.await,
         };
-        Ok(match answer.and_then(Value::extract_error) {
-            Ok(value) => Sent::Answered(number, value),
+        let sent = match answer.and_then(Value::extract_error) {
+            Ok(value) => Sent::Answered(value),
             // A connection that says what is no Redis's is given up, too.
-            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => Sent::Lost(number),
+            Err(error) if error.is_io_error() || error.is_unrecoverable_error() => Sent::Lost,
             Err(error) => Sent::Refused(error),
-        })
+        };
+        Ok((by, sent))
     }
 
-    async fn connection(&self, lost: Option<u64>) -> Result<(u64, MultiplexedConnection), StoreError> {
-        let mut line = self.line.clone();
-        let is_open = |line: &Line| matches!(line, Line::Open(number, _) if Some(*number) != lost);
-        let closed = || StoreError::Unavailable("the node is stopping".into());
-        match &*line.wait_for(is_open).await.map_err(|_| closed())? {
-            Line::Open(number, connection) => Ok((*number, connection.clone())),
-            Line::Broken(_) => Err(closed()),
+    /// Waits for a connection to the server that has the slot, whoever that is by then.
+    async fn connection(&self, call: &Call, lost: Option<Lost>) -> Result<(By, MultiplexedConnection), StoreError> {
+        loop {
+            let stopping = || StoreError::Unavailable("the node is stopping".into());
+            let server = self.servers.until_owned(call.slot).await.ok_or_else(stopping)?;
+            let lost = lost.filter(|lost| lost.0 == server.id).map(|lost| lost.1);
+            tokio::select! {
+                biased;
+                open = server.connection(lost) => {
+                    let (number, connection) = open?;
+                    return Ok((By { server, number }, connection));
+                }
+                () = self.servers.until_moved(call.slot, server.id) => {}
+            }
         }
     }
 
-    /// Somebody has made the server forget the scripts.
-    async fn teach(&self, is_sent: &AtomicBool) -> Result<(), StoreError> {
-        let (_, mut connection) = self.connection(None).await?;
-        teach(&self.scripts, &mut connection).await.map_err(|error| self.refused(&error))?;
-        is_sent.store(false, Ordering::Relaxed);
-        Ok(())
+    async fn teach(&self, server: &Kept) -> Result<(), StoreError> {
+        let (_, mut connection) = server.connection(None).await?;
+        teach(&self.scripts, &mut connection).await.map_err(|error| refused(server, &error))
     }
 
     /// The time is over.
-    fn late(&self, again: Again, is_sent: bool) -> StoreError {
+    fn late(&self, call: &Call, again: Again, progress: &Progress) -> StoreError {
         let millis = self.wait.as_millis();
-        if is_sent && again == Again::No {
-            return self.unknown(&format!("it has not answered within {millis} ms"));
+        let owner = self.servers.owner(call.slot);
+        let address = owner.as_ref().map_or_else(|| self.address.clone(), |owner| owner.to_string());
+        if progress.is_sent.load(Ordering::Relaxed) && again == Again::No {
+            return unknown(&address, &format!("it has not answered within {millis} ms"));
         }
-        let reason = match &*self.line.borrow() {
-            Line::Open(..) => "it has not answered".to_owned(),
-            Line::Broken(reason) => reason.clone(),
-        };
-        let address = &self.address;
+        let broken = owner.as_ref().and_then(|owner| owner.why_broken());
+        let reason = broken.or_else(|| progress.refused().clone()).unwrap_or_else(|| match owner {
+            Some(_) => "it has not answered".to_owned(),
+            None => "none of its servers has what was asked for".to_owned(),
+        });
         StoreError::Unavailable(format!("Redis at {address}, within {millis} ms: {reason}; it may be tried again"))
     }
 
@@ -193,19 +275,25 @@ impl Commands {
         let (address, millis) = (&self.address, self.wait.as_millis());
         StoreError::Unavailable(format!("Redis at {address}: {what} within {millis} ms; it may be tried again"))
     }
+}
 
-    /// Nobody knows whether it was done.
-    fn unknown(&self, what: &str) -> StoreError {
-        StoreError::Unavailable(format!(
-            "Redis at {}: {what}, so it may have been done or not; it may be tried again, and a message with an id of \
-             its own is not published twice then",
-            self.address
-        ))
-    }
+/// Nobody knows whether it was done.
+fn unknown(server: &dyn Display, what: &str) -> StoreError {
+    StoreError::Unavailable(format!(
+        "Redis at {server}: {what}, so {UNKNOWN}; it may be tried again, and a message with an id of its own is not \
+         published twice then"
+    ))
+}
 
-    fn refused(&self, error: &RedisError) -> StoreError {
-        StoreError::Unavailable(format!("Redis at {}: {}", self.address, explained(error)))
-    }
+const UNKNOWN: &str = "it may have been done or not";
+
+/// Whether an error leaves it open what was done.
+pub fn is_unknown(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable(why) if why.contains(UNKNOWN))
+}
+
+fn refused(server: &Kept, error: &RedisError) -> StoreError {
+    StoreError::Unavailable(format!("Redis at {}: {}", **server, explained(error)))
 }
 
 pub async fn teach(scripts: &Scripts, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
@@ -215,20 +303,4 @@ pub async fn teach(scripts: &Scripts, connection: &mut MultiplexedConnection) ->
     }
     let answers = connection.send_packed_commands(&pipeline, 0, scripts.all().len()).await?;
     answers.into_iter().try_for_each(|answer| answer.extract_error().map(drop))
-}
-
-/// What Redis refused, and what to do about it.
-pub fn explained(error: &RedisError) -> String {
-    let remedy = match error.code() {
-        Some("OOM") => "it is out of memory: raise its maxmemory, or keep less; nothing was done",
-        Some("READONLY") => "it is a replica that takes no writes: name the primary; nothing was done",
-        Some("LOADING") => "it is still loading its data; try again; nothing was done",
-        Some("MISCONF") => "it cannot save to its disk and takes no writes; nothing was done",
-        Some("NOAUTH" | "WRONGPASS") => "it wants another user or password in the setting `store`",
-        Some("NOPERM") => "the user in the setting `store` may not do that",
-        Some("BUSY") => "it is busy with somebody's script; try again; nothing was done",
-        Some("WRONGTYPE") => "somebody else writes to the keys of this node: give it a database of its own",
-        _ => return error.to_string(),
-    };
-    format!("{remedy} ({error})")
 }

@@ -1,9 +1,11 @@
-//! Announcements on their way from the socket to the ears: bounded, because a full gate keeps the socket unread.
+//! Announcements on their way from the sockets to the ears: bounded over all servers together, because a full gate keeps
+//! the sockets unread.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use redis::{PushInfo, PushKind, Value};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Past so many bytes that have not been heard the socket is not read.
@@ -32,8 +34,56 @@ pub struct Gate {
 #[derive(Default)]
 struct State {
     unheard_bytes: usize,
-    /// Who waits to read the socket.
-    reader: Option<Waker>,
+    /// Who waits to read a socket.
+    readers: Vec<Waker>,
+}
+
+/// The way in for one connection.
+pub struct Inlet {
+    gate: Arc<Gate>,
+    ended: Arc<Ended>,
+}
+
+/// Subscriptions that a server has ended.
+#[derive(Default)]
+pub struct Ended {
+    channels: Mutex<Vec<String>>,
+    pub told: Notify,
+}
+
+impl Ended {
+    /// Those since the last time.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.channels.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, channel: &[u8]) {
+        let Ok(channel) = std::str::from_utf8(channel) else { return };
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner).push(channel.to_owned());
+        self.told.notify_one();
+    }
+}
+
+impl Inlet {
+    pub fn new(gate: &Arc<Gate>, ended: &Arc<Ended>) -> Inlet {
+        Inlet { gate: Arc::clone(gate), ended: Arc::clone(ended) }
+    }
+
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// What Redis said unasked; what is neither an announcement nor the end of a subscription goes no further. Never
+    /// waits.
+    pub fn enter(&self, push: PushInfo) -> Result<(), ()> {
+        if push.kind == PushKind::SUnsubscribe {
+            if let Some(Value::BulkString(channel)) = push.data.first() {
+                self.ended.add(channel);
+            }
+            return Ok(());
+        }
+        self.gate.enter(push)
+    }
 }
 
 impl Gate {
@@ -42,8 +92,7 @@ impl Gate {
         (Gate { announcements, state: Mutex::default() }, receiver)
     }
 
-    /// What Redis said unasked; what is no announcement goes no further. Never waits.
-    pub fn enter(&self, push: PushInfo) -> Result<(), ()> {
+    fn enter(&self, push: PushInfo) -> Result<(), ()> {
         if push.kind != PushKind::SMessage {
             return Ok(());
         }
@@ -57,14 +106,12 @@ impl Gate {
 
     /// It has been heard, and its room is free.
     pub fn leave(&self, announcement: &Announcement) {
-        let reader = {
+        let readers = {
             let mut state = self.state();
             state.unheard_bytes = state.unheard_bytes.saturating_sub(announcement.weight_bytes());
-            if state.unheard_bytes > UNHEARD_BYTES_MAX { None } else { state.reader.take() }
+            if state.unheard_bytes > UNHEARD_BYTES_MAX { Vec::new() } else { std::mem::take(&mut state.readers) }
         };
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        readers.into_iter().for_each(Waker::wake);
     }
 
     pub fn is_full(&self) -> bool {
@@ -76,13 +123,15 @@ impl Gate {
         self.state().unheard_bytes > 0
     }
 
-    /// Whether the socket may be read.
+    /// Whether a socket may be read.
     pub fn poll_open(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.unheard_bytes <= UNHEARD_BYTES_MAX {
             return Poll::Ready(());
         }
-        state.reader = Some(context.waker().clone());
+        // A connection has one task, so each is here once.
+        state.readers.retain(|reader| !reader.will_wake(context.waker()));
+        state.readers.push(context.waker().clone());
         Poll::Pending
     }
 
@@ -110,6 +159,17 @@ mod tests {
         assert!(gate.poll_open(&mut context).is_pending() && gate.is_full());
         gate.leave(&receiver.try_recv().unwrap());
         assert!(gate.poll_open(&mut context).is_ready() && !gate.is_full());
+    }
+
+    #[test]
+    fn a_subscription_that_a_server_has_ended_is_told_and_nobody_hears_it() {
+        let (gate, mut receiver) = Gate::new();
+        let ended = Arc::new(Ended::default());
+        let inlet = Inlet::new(&Arc::new(gate), &ended);
+        inlet.enter(PushInfo { kind: PushKind::SUnsubscribe, ..push(1) }).unwrap();
+        inlet.enter(push(1)).unwrap();
+        assert_eq!((ended.take(), ended.take()), (vec!["x".to_owned()], Vec::new()));
+        assert!(receiver.try_recv().is_ok() && receiver.try_recv().is_err());
     }
 
     #[test]

@@ -88,9 +88,11 @@ impl Registry {
         Ok(&names(named)? - &names(known)?)
     }
 
-    /// Has one of them seen to like others who are gone.
+    /// Says that a node is gone, so that what it leaves is seen to.
     pub async fn give_up(&self, node: &str) -> Result<(), StoreError> {
-        self.commands.ask(&self.nodes.leave(self.commands.scripts(), node), Again::Yes).await.map(drop)
+        let mut call = self.commands.scripts().leave.on(&[keys::LEASES, keys::GONE]);
+        call.arg(node);
+        self.commands.ask(&call, Again::Yes).await.map(drop)
     }
 
     /// A node that is gone, this one or (if that is empty) any, if nobody else sees to it.

@@ -1,14 +1,19 @@
 //! What this node listens to: the connections behind each ear, whether Redis tells of the pipe, and the newest message
 //! that was heard.
 
+mod comparing;
 mod dismissed;
+mod subscriptions;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use self::dismissed::Dismissed;
+use self::subscriptions::LetterBox;
+use super::server::ServerId;
+use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, News, Room};
@@ -16,29 +21,21 @@ use crate::store::{Ear, EarId, News, Room};
 pub struct Listened {
     table: Mutex<Table>,
     ears: Vec<Arc<Ear>>,
-    /// Told when a pipe is to be subscribed to or no longer.
-    pub changed: Notify,
+    /// Told of each pipe that is to be subscribed to, or no longer.
+    servers: Arc<Servers>,
 }
 
 #[derive(Default)]
 struct Table {
     /// By base.
     pipes: HashMap<String, Entry>,
-    /// Bases whose subscription may no longer be what it should be.
-    changed: HashSet<String>,
     /// Bases of whose listeners Redis has not been told the latest.
     untold: HashSet<String>,
-    /// Of the newest count.
+    /// Bases of pipes that are in doubt, by which a server finds its own.
+    doubted: HashSet<String>,
+    /// Of the newest count or doubt.
     version: u64,
     letters: LetterBox,
-}
-
-/// The channel of this node's letters.
-#[derive(Default)]
-struct LetterBox {
-    wanted: Option<String>,
-    /// The one that Redis was asked to tell of.
-    asked: Option<String>,
 }
 
 struct Entry {
@@ -46,8 +43,10 @@ struct Entry {
     listeners: Listeners,
     /// The version of its latest count.
     counted: u64,
-    /// Whether Redis tells of the pipe, or will without being asked once more.
-    is_subscribed: bool,
+    /// The server that tells of the pipe, or will without being asked once more.
+    subscribed: Option<ServerId>,
+    /// Set when a subscription has ended unasked: then something may not have been heard. A higher one is a later doubt.
+    doubt: Option<u64>,
     /// Who waits until it does.
     subscribing: Vec<oneshot::Sender<()>>,
     /// Where the pipe stood when Redis was last told of the listeners; what comes behind it is heard.
@@ -108,16 +107,9 @@ pub struct Told {
     pub dismissed_at: u64,
 }
 
-/// What to ask of Redis.
-#[derive(Default)]
-pub struct Changes {
-    pub subscribe: Vec<String>,
-    pub unsubscribe: Vec<String>,
-}
-
 impl Listened {
-    pub fn new(ears: Vec<Arc<Ear>>) -> Listened {
-        Listened { table: Mutex::default(), ears, changed: Notify::new() }
+    pub fn new(ears: Vec<Arc<Ear>>, servers: Arc<Servers>) -> Listened {
+        Listened { table: Mutex::default(), ears, servers }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -131,15 +123,14 @@ impl Listened {
         // Who had gone may be away for the others by now.
         entry.is_marked &= entry.listeners.count() > 0;
         entry.listeners.add(ear);
-        let waiting = (!entry.is_subscribed).then(|| {
+        let waiting = entry.subscribed.is_none().then(|| {
             let (subscribed, waiting) = oneshot::channel();
             entry.subscribing.push(subscribed);
             waiting
         });
         table.untold.insert(base.to_owned());
         if waiting.is_some() {
-            table.changed.insert(base.to_owned());
-            self.changed.notify_one();
+            self.servers.change(base);
         }
         waiting
     }
@@ -152,8 +143,7 @@ impl Listened {
         let is_over = entry.listeners.count() == 0;
         table.untold.insert(base.to_owned());
         if is_over {
-            table.changed.insert(base.to_owned());
-            self.changed.notify_one();
+            self.servers.change(base);
         }
     }
 
@@ -213,117 +203,18 @@ impl Listened {
         }
     }
 
-    /// Letters to this node come by this channel from now on.
-    pub fn open_letters(&self, channel: String) {
-        let mut table = self.table();
-        if table.letters.wanted.as_ref() != Some(&channel) {
-            table.letters.wanted = Some(channel);
-            self.changed.notify_one();
-        }
-    }
-
-    /// Whether it is one.
-    pub fn is_letters(&self, channel: &str) -> bool {
-        self.table().letters.wanted.as_deref() == Some(channel)
-    }
-
-    /// What must be asked of Redis, at most `count_max` pipes; from now on it counts as asked.
-    pub fn changes(&self, count_max: usize) -> Changes {
-        let mut table = self.table();
-        let bases: Vec<String> = table.changed.iter().take(count_max).cloned().collect();
-        let mut changes = Changes::default();
-        let letters = &mut table.letters;
-        if letters.asked != letters.wanted {
-            changes.subscribe.extend(letters.wanted.clone());
-            changes.unsubscribe.extend(std::mem::replace(&mut letters.asked, letters.wanted.clone()));
-        }
-        for base in bases {
-            table.changed.remove(&base);
-            let Some(entry) = table.pipes.get_mut(&base) else { continue };
-            match (entry.listeners.count() > 0, entry.is_subscribed) {
-                (true, false) => changes.subscribe.push(base),
-                (false, true) => {
-                    // Whoever listens from here on asks once more, which goes out behind this.
-                    entry.is_subscribed = false;
-                    (entry.registered, entry.newest) = (None, None);
-                    entry.dismissed = Dismissed::default();
-                    entry.publishing.clear();
-                    table.forget(&base);
-                    changes.unsubscribe.push(base);
-                }
-                _ => table.forget(&base),
-            }
-        }
-        changes
-    }
-
-    /// Redis tells of these from now on.
-    pub fn subscribed(&self, bases: &[String]) {
-        let mut table = self.table();
-        for base in bases {
-            if let Some(entry) = table.pipes.get_mut(base) {
-                entry.is_subscribed = true;
-                // Who has stopped waiting has gone.
-                for waiting in entry.subscribing.drain(..) {
-                    let _ = waiting.send(());
-                }
-                if entry.listeners.count() == 0 {
-                    table.changed.insert(base.clone());
-                }
-            }
-        }
-    }
-
-    /// Redis tells of nothing any more. Publishers do not wait for what may never be heard.
-    pub fn all_unsubscribed(&self) {
-        let mut table = self.table();
-        let table = &mut *table;
-        table.letters.asked = None;
-        for (base, entry) in &mut table.pipes {
-            entry.is_subscribed = false;
-            entry.publishing.clear();
-            table.changed.insert(base.clone());
-        }
-    }
-
     /// Every ear may have lost something, and looks for itself from where the pipes stand now.
     pub fn lost_all(&self) {
         // Under the lock, so that it stands behind all that was heard before.
         let mut table = self.table();
-        table.pipes.values_mut().filter(|entry| entry.registered.is_some()).for_each(|entry| entry.newest = None);
+        table.doubted.clear();
+        for entry in table.pipes.values_mut() {
+            entry.doubt = None;
+            if entry.registered.is_some() {
+                entry.newest = None;
+            }
+        }
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
-    }
-
-    /// The bases of the pipes that somebody listens to.
-    pub fn bases(&self) -> Vec<String> {
-        let table = self.table();
-        let heard = table.pipes.iter().filter(|(_, entry)| entry.listeners.count() > 0);
-        heard.map(|(base, _)| base.clone()).collect()
-    }
-
-    /// Whether something of a pipe has not been heard that Redis has, which has it at `head`, and nobody was told so.
-    pub fn is_behind(&self, base: &str, head: Position) -> bool {
-        self.table().pipes.get(base).is_some_and(|entry| entry.is_behind(head))
-    }
-
-    /// What was not heard of a pipe up to `head`, if anything, will not come any more.
-    pub fn lost(&self, base: &str, head: Position) {
-        let mut table = self.table();
-        let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.is_behind(head)) else { return };
-        entry.told_lost = Some(head);
-        for ear in entry.listeners.ears().filter_map(|id| self.ear(id)) {
-            ear.push([News::Lost(entry.pipe.clone())], None);
-        }
-    }
-
-    /// The version of the count that Redis has of a pipe; 0 if it has none. If it should be a later one, it is told once
-    /// more.
-    pub fn counted(&self, base: &str, version: u64) {
-        let mut table = self.table();
-        let is_late = |entry: &Entry| entry.listeners.count() > 0 && entry.counted > version;
-        if table.pipes.get(base).is_some_and(is_late) {
-            table.untold.insert(base.to_owned());
-        }
     }
 
     /// The newest message that is known of every pipe, by base.
@@ -403,7 +294,7 @@ impl Listened {
         let entry = table.pipes.get_mut(base)?;
         let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
         let is_heard = newest.epoch == position.epoch && newest.index >= position.index;
-        if is_heard || !entry.is_subscribed || entry.listeners.count() == 0 {
+        if is_heard || entry.subscribed.is_none() || entry.listeners.count() == 0 {
             return None;
         }
         let (heard, hearing) = oneshot::channel();
@@ -415,29 +306,22 @@ impl Listened {
 impl Table {
     /// A pipe that nobody listens to and that Redis knows of is none.
     fn forget(&mut self, base: &str) {
-        let is_over = |entry: &Entry| entry.listeners.count() == 0 && !entry.is_subscribed;
+        let is_over = |entry: &Entry| entry.listeners.count() == 0 && entry.subscribed.is_none();
         if !self.untold.contains(base) && self.pipes.get(base).is_some_and(is_over) {
             self.pipes.remove(base);
+            self.doubted.remove(base);
         }
     }
 }
 
 impl Entry {
-    fn is_behind(&self, head: Position) -> bool {
-        // As long as it is not subscribed, it is going to be told that it lost all.
-        let is_heard = self.is_subscribed && self.listeners.count() > 0 && head.epoch != 0;
-        let newest = self.newest.as_ref().or(self.registered.as_ref()).filter(|_| is_heard);
-        let is_behind =
-            newest.is_some_and(|Newest { position, .. }| position.epoch != head.epoch || position.index < head.index);
-        is_behind && self.told_lost != Some(head)
-    }
-
     fn new(pipe: &Pipe) -> Entry {
         Entry {
             pipe: pipe.clone(),
             listeners: Listeners::Nobody,
             counted: 0,
-            is_subscribed: false,
+            subscribed: None,
+            doubt: None,
             subscribing: Vec::new(),
             registered: None,
             newest: None,

@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 
+/// A page is of no more than this share and its like.
+const PAGE_SHARE_MAX: usize = 100;
+
 /// What has been read of the parts so far.
 pub struct Merge<T> {
-    parts: Vec<Part>,
+    /// How far each part has been read; `None` is its end.
+    parts: Vec<Option<Vec<u8>>>,
     /// By name, of all parts.
     found: BTreeMap<Vec<u8>, T>,
     count_max: usize,
 }
 
-struct Part {
-    /// How far it has been read; `None` is its end.
-    up_to: Option<Vec<u8>>,
-}
-
 impl<T> Merge<T> {
     /// A listing of at most so many names, from behind `after` on, in so many parts.
     pub fn new(part_count: usize, after: &[u8], count_max: usize) -> Merge<T> {
-        let parts = (0..part_count).map(|_| Part { up_to: Some(after.to_vec()) }).collect();
-        Merge { parts, found: BTreeMap::new(), count_max }
+        Merge { parts: vec![Some(after.to_vec()); part_count], found: BTreeMap::new(), count_max }
     }
 
     /// How many names to read of each part at a time: few more than its share.
@@ -34,7 +32,7 @@ impl<T> Merge<T> {
         let last = if self.found.len() > last { self.found.keys().nth(last) } else { None };
         let parts = self.parts.iter().enumerate();
         let wanted = parts.filter_map(|(number, part)| {
-            let up_to = part.up_to.as_ref()?;
+            let up_to = part.as_ref()?;
             last.is_none_or(|last| up_to < last).then(|| (number, up_to.clone()))
         });
         wanted.collect()
@@ -45,7 +43,7 @@ impl<T> Merge<T> {
         self.found.extend(found);
         if let Some(part) = self.parts.get_mut(number) {
             // Who does not get on has come to its end.
-            part.up_to = up_to.filter(|up_to| part.up_to.as_ref().is_some_and(|before| up_to > before));
+            *part = up_to.filter(|up_to| part.as_ref().is_some_and(|before| up_to > before));
         }
     }
 
@@ -53,9 +51,6 @@ impl<T> Merge<T> {
         self.found.into_values().take(self.count_max)
     }
 }
-
-/// A page is of no more than this share and its like.
-const PAGE_SHARE_MAX: usize = 100;
 
 #[cfg(test)]
 mod tests {

@@ -79,13 +79,6 @@ impl Nodes {
         call
     }
 
-    /// The call that says that a node is there no more.
-    pub fn leave(&self, scripts: &Scripts, node: &str) -> Call {
-        let mut call = scripts.leave.on(&[keys::LEASES, keys::GONE]);
-        call.arg(node);
-        call
-    }
-
     /// Whether this node has the smallest number, and does what one of them must do.
     pub fn is_first(&self) -> bool {
         let state = self.state();

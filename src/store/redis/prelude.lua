@@ -4,6 +4,9 @@
 -- the base: `:kept` and `:window` (streams by index), `:listeners` (node -> "count version told_at"), `:id:…` (chosen
 -- ids), `:wills:node` (connection -> event, NUL, text). All that a script touches has the tag of its first key.
 
+-- The last key never exists, and has said what it was there for: the slot is not on its way to another server.
+KEYS[#KEYS] = nil
+
 local PLACES = {
   'epoch', 'index', 'id', 'sent_at', 'kept_floor', 'kept_bytes', 'window_floor', 'window_bytes', 'heard_at', 'taken',
   'default_length', 'default_ttl', 'length', 'ttl',

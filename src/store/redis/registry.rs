@@ -81,9 +81,21 @@ impl Registry {
     pub async fn tell_untold(self: &Arc<Registry>) -> Result<(), StoreError> {
         let counts = self.listened.untold().into_iter().filter_map(|(base, pipe)| Some(Untold::Count(base, pipe?)));
         let wills = self.wills.untold().into_iter().map(Untold::Will);
+        self.tell_each(counts.chain(wills)).await
+    }
+
+    /// Tells once more who listens to each of these pipes.
+    pub async fn tell_counts(
+        self: &Arc<Registry>,
+        pipes: impl Iterator<Item = (String, Pipe)>,
+    ) -> Result<(), StoreError> {
+        self.tell_each(pipes.map(|(base, pipe)| Untold::Count(base, pipe))).await
+    }
+
+    async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> Result<(), StoreError> {
         let mut calls = JoinSet::new();
         let mut outcome = Ok(());
-        for untold in counts.chain(wills) {
+        for untold in all {
             if calls.len() >= CALLS_MAX
                 && let Some(Ok(Err(error))) = calls.join_next().await
             {

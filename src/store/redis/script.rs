@@ -2,7 +2,7 @@
 
 use sha1::{Digest, Sha1};
 
-use super::call::{Call, Slot};
+use super::call::{Call, beside};
 use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_MILLIS_MAX};
 
 /// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
@@ -32,13 +32,18 @@ impl Script {
     /// The call of this script, with its keys; arguments are added behind.
     ///
     /// The keys must be in one slot: in a Redis Cluster a script may touch no other.
+    ///
+    /// Behind them stands a key that never exists. While a slot goes from server to server, key by key, Redis executes
+    /// nothing that names a key which is not there: so no script finds a part of a pipe.
     pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
+        let first = keys.first().map_or("", AsRef::as_ref);
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(keys.len());
+        command.arg(&self.hash).arg(keys.len() + 1);
         for key in keys {
             command.arg(key.as_ref());
         }
-        Call { slot: Slot::of(keys.first().map_or("", AsRef::as_ref)), command }
+        command.arg(beside(first, "never"));
+        Call::with(command, first)
     }
 
     /// What teaches it to a server.
@@ -61,6 +66,7 @@ pub struct Scripts {
     pub look: Script,
     pub listed: Script,
     pub set_record: Script,
+    pub adopt: Script,
     pub records: Script,
     pub renew: Script,
     pub disappear: Script,
@@ -88,6 +94,7 @@ impl Scripts {
             look: Script::new(include_str!("look.lua"), true),
             listed: Script::new(include_str!("listed.lua"), true),
             set_record: Script::new(include_str!("set_record.lua"), false),
+            adopt: Script::new(include_str!("adopt.lua"), false),
             records: Script::new(include_str!("records.lua"), true),
             renew: Script::new(include_str!("renew.lua"), true),
             disappear: Script::new(include_str!("disappear.lua"), true),
@@ -103,7 +110,7 @@ impl Scripts {
         }
     }
 
-    pub fn all(&self) -> [&Script; 22] {
+    pub fn all(&self) -> [&Script; 23] {
         [
             &self.publish,
             &self.register,
@@ -115,6 +122,7 @@ impl Scripts {
             &self.look,
             &self.listed,
             &self.set_record,
+            &self.adopt,
             &self.records,
             &self.renew,
             &self.disappear,

@@ -1,81 +1,97 @@
-//! Looks after the connection that commands go by: opens it, asks whether Redis is what we need, notices when it hangs.
+//! Looks after the connection that commands go by to one server: opens it, asks whether it is what we need, notices when
+//! it hangs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, Value};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::address::Place;
 use super::answer::Answer;
-use super::commands::{Line, explained, teach};
-use super::connection::{Address, Connection};
+use super::call::Slot;
+use super::commands::teach;
+use super::connection::Connection;
+use super::refusal::explained;
 use super::registry::Registry;
+use super::server::{Line, Server};
 use super::subscriber::{BACKOFF, BACKOFF_MAX};
 
 /// The oldest version that has what we use: sharded channels, flags of scripts.
 const VERSION_MIN: u64 = 7;
-/// How often it is seen whether Redis is still there.
+/// How often it is seen whether the server is still there.
 const PING: Duration = Duration::from_secs(1);
 
 pub struct Upkeep {
-    pub address: Address,
+    pub server: Arc<Server>,
+    /// Whether it may turn out to be a replica.
+    pub asks_for_role: bool,
     pub wait: Duration,
-    pub line: watch::Sender<Line>,
     pub registry: Arc<Registry>,
 }
 
 impl Upkeep {
-    /// Opens the first connection; answers why Redis cannot be used, if it cannot.
-    pub async fn first(&self) -> Result<Connection, String> {
-        let (connection, advice) = self.open().await?;
-        advice.iter().for_each(|advice| tracing::warn!("Redis at {}: {advice}", self.address));
-        Ok(connection)
-    }
-
-    /// A connection that is ready, and what is to be set otherwise in Redis.
-    async fn open(&self) -> Result<(Connection, Vec<String>), String> {
-        let connection = Connection::open(&self.address, None, self.wait).await?;
+    /// Opens a connection; commands can be given by it from then on.
+    async fn open(&self, place: &Place, number: u64) -> Result<Connection, String> {
+        let connection = Connection::open(place, None, self.wait).await?;
         let mut commands = connection.commands.clone();
         let preparing = async {
             let advice = look_at(&mut commands).await?;
-            self.prepare(&mut commands).await.map(|()| advice).map_err(|error| explained(&error))
+            if number == 1 {
+                advice.iter().for_each(|advice| tracing::warn!("Redis at {place}: {advice}"));
+            }
+            if self.asks_for_role {
+                must_be_primary(&mut commands).await?;
+            }
+            if !self.registry.commands.servers().are_many() {
+                must_be_alone(&mut commands).await?;
+            }
+            teach(self.registry.commands.scripts(), &mut commands).await.map_err(|error| explained(&error))?;
+            // Until commands can be given nobody else hands slots to this server.
+            let _opening = self.server.opening.lock().await;
+            self.prepare(&mut commands).await.map_err(|error| explained(&error))?;
+            self.server.line.send_replace(Line::Open(number, connection.commands.clone()));
+            Ok(())
         };
         let late = |_| format!("it has not answered within {} ms", self.wait.as_millis());
-        let advice = timeout(self.wait, preparing).await.map_err(late)??;
-        Ok((connection, advice))
+        timeout(self.wait, preparing).await.map_err(late).and_then(|prepared| prepared)?;
+        Ok(connection)
     }
 
     /// Before anything is numbered: pipes that have gone back begin a new epoch. Before anybody is counted: this node
     /// is there.
     async fn prepare(&self, commands: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        teach(self.registry.commands.scripts(), commands).await?;
-        let heard = self.registry.listened.newest();
-        for call in self.registry.renewals(&heard) {
-            commands.send_packed_command(&call.command).await?.extract_error()?;
+        let is_ours = |slot: Slot| self.registry.commands.servers().is_owner(self.server.id, slot);
+        compare(&self.registry, commands, is_ours).await?;
+        let lease = self.registry.lease();
+        if is_ours(lease.slot) {
+            let leased = commands.send_packed_command(&lease.command).await?.extract_error()?;
+            // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease
+            // is renewed.
+            let _ = self.registry.leased(Answer::new(leased));
         }
-        let leased = commands.send_packed_command(&self.registry.lease().command).await?.extract_error()?;
-        // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease is
-        // renewed.
-        let _ = self.registry.leased(Answer::new(leased));
         Ok(())
     }
 
-    /// Keeps a connection for ever, beginning with the one that is there.
-    pub async fn run(self, first: Connection) {
-        let mut opened = Ok(first);
-        let (mut backoff, mut said) = (BACKOFF, String::new());
-        for number in 1.. {
-            let why = match opened {
+    /// Keeps a connection for ever.
+    pub async fn run(self) {
+        let (mut backoff, mut said, mut number) = (BACKOFF, String::new(), 1);
+        let mut place = self.server.place.clone();
+        loop {
+            let here = place.borrow_and_update().clone();
+            let why = match self.open(&here, number).await {
                 Ok(mut connection) => {
                     let began = Instant::now();
-                    self.line.send_replace(Line::Open(number, connection.commands.clone()));
                     if !said.is_empty() {
-                        tracing::info!("Redis at {} answers again", self.address);
+                        tracing::info!("Redis at {here} answers again");
                         said.clear();
                     }
-                    let why = self.watch(&mut connection).await;
+                    let why = tokio::select! {
+                        why = self.watch(&mut connection, number) => why,
+                        () = moved(&mut place) => MOVED.to_owned(),
+                    };
+                    number += 1;
                     if began.elapsed() > BACKOFF_MAX {
                         backoff = BACKOFF;
                     }
@@ -84,21 +100,32 @@ impl Upkeep {
                 Err(why) => why,
             };
             if said != why {
-                tracing::warn!("Redis at {} does nothing for us: {why}; it is tried again", self.address);
+                tracing::warn!("Redis at {here} does nothing for us: {why}; it is tried again");
                 said.clone_from(&why);
             }
-            self.line.send_replace(Line::Broken(why));
-            tokio::time::sleep(backoff).await;
-            backoff = (backoff * 2).min(BACKOFF_MAX);
-            opened = self.open().await.map(|(connection, _)| connection);
+            self.server.line.send_replace(Line::Broken(why));
+            self.registry.commands.servers().doubted.notify_one();
+            if !place.has_changed().unwrap_or(false) {
+                tokio::select! {
+                    () = tokio::time::sleep(backoff) => backoff = (backoff * 2).min(BACKOFF_MAX),
+                    () = moved(&mut place) => backoff = BACKOFF,
+                }
+            }
         }
     }
 
     /// Waits until the connection is of no more use; answers why.
-    async fn watch(&self, connection: &mut Connection) -> String {
+    async fn watch(&self, connection: &mut Connection, number: u64) -> String {
+        let mut line = self.server.line.subscribe();
         loop {
             tokio::select! {
                 () = connection.broken() => return "the connection broke".into(),
+                given_up = line.wait_for(|line| !matches!(line, Line::Open(open, _) if *open == number)) => {
+                    return match given_up.as_deref() {
+                        Ok(Line::Broken(why)) => why.clone(),
+                        _ => "the node is stopping".into(),
+                    };
+                }
                 () = tokio::time::sleep(PING) => {}
             }
             let mut commands = connection.commands.clone();
@@ -111,16 +138,57 @@ impl Upkeep {
     }
 }
 
+/// Why a connection ends that goes to the wrong place.
+pub const MOVED: &str = "the Sentinels name another primary";
+
+/// Waits until the server is somewhere else.
+pub async fn moved(place: &mut tokio::sync::watch::Receiver<Place>) {
+    if place.changed().await.is_err() {
+        // Nobody looks after the place: it stays where it is.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Compares the newest message that is known here of each pipe in some slots with where the server has the pipe; before
+/// anything is published there.
+pub async fn compare(
+    registry: &Registry,
+    commands: &mut MultiplexedConnection,
+    is_wanted: impl Fn(Slot) -> bool,
+) -> Result<(), RedisError> {
+    let mut heard = registry.listened.newest();
+    heard.retain(|(base, _)| is_wanted(Slot::of(base)));
+    for call in registry.renewals(&heard) {
+        commands.send_packed_command(&call.command).await?.extract_error()?;
+    }
+    Ok(())
+}
+
+/// One server of a cluster has a part of what is asked for.
+async fn must_be_alone(commands: &mut MultiplexedConnection) -> Result<(), String> {
+    let info = redis::cmd("CLUSTER").arg("INFO").to_owned();
+    // A server without a cluster has an error for that, and some users may not ask.
+    let info = commands.send_packed_command(&info).await.and_then(Value::extract_error);
+    let info = info.map(text_of).unwrap_or_default();
+    let size = info.lines().find_map(|line| line.strip_prefix("cluster_size:")).map_or("0", str::trim);
+    if matches!(size, "0" | "1") {
+        return Ok(());
+    }
+    Err(format!("it is one of {size} servers of a Redis Cluster: write redis+cluster:// in the setting `store`"))
+}
+
+/// Whoever was the primary a moment ago may be a replica by now.
+async fn must_be_primary(commands: &mut MultiplexedConnection) -> Result<(), String> {
+    let answer = commands.send_packed_command(&redis::cmd("ROLE")).await.and_then(Value::extract_error);
+    let role = Answer::new(answer.map_err(|error| explained(&error))?).text().unwrap_or_default();
+    if role == "master" { Ok(()) } else { Err(format!("it says that it is a {role} and no primary")) }
+}
+
 /// Answers what is to be set otherwise, or why this Redis is of no use.
 async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, String> {
     let mut info = redis::cmd("INFO");
     let answer = commands.send_packed_command(info.arg("server").arg("memory").arg("persistence")).await;
-    let text = match answer {
-        Ok(Value::VerbatimString { text, .. } | Value::SimpleString(text)) => text,
-        Ok(Value::BulkString(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-        Ok(_) => String::new(),
-        Err(error) => return Err(explained(&error)),
-    };
+    let text = answer.map(text_of).map_err(|error| explained(&error))?;
     let save = redis::cmd("CONFIG").arg("GET").arg("save").to_owned();
     // Services that sell Redis often hide CONFIG; then what INFO says must do.
     let saves = match commands.send_packed_command(&save).await.and_then(Value::extract_error) {
@@ -130,7 +198,16 @@ async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, St
     judge(&text, saves)
 }
 
-/// The same, of what INFO says.
+/// A text for people, as some commands answer; empty if it is none.
+fn text_of(answer: Value) -> String {
+    match answer {
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => text,
+        Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// What [`look_at`] answers, of what INFO says.
 fn judge(info: &str, saves: bool) -> Result<Vec<String>, String> {
     let value = |key: &str| {
         let mut lines = info.lines().filter_map(|line| line.split_once(':'));

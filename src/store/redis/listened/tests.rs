@@ -1,5 +1,10 @@
+use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::super::address::Address;
+use super::super::call::Slot;
+use super::super::server::{Kept, Server};
+use super::subscriptions::Changes;
 use super::*;
 use crate::clock::UnixMillis;
 use crate::pipe::{Encoded, Message, PipeName};
@@ -11,9 +16,25 @@ fn pipe() -> Pipe {
     Pipe::Named(TenantId(1), PipeName::for_publish("room").unwrap())
 }
 
+const SERVER: ServerId = ServerId(0);
+
+/// One server that has all slots.
+fn servers() -> Arc<Servers> {
+    let Ok(Address::One(place)) = Address::parse("redis://here") else { panic!("an address") };
+    let server = Arc::new(Server::new(SERVER, watch::channel(place).1));
+    let servers = Servers::new(false);
+    servers.install(vec![Arc::new(Kept { server, tasks: Vec::new() })], Vec::new());
+    Arc::new(servers)
+}
+
 fn listened() -> (Listened, Arc<Ear>) {
     let ear = Ear::new(1_000_000, Box::new(|| {}));
-    (Listened::new(vec![Arc::clone(&ear)]), ear)
+    (Listened::new(vec![Arc::clone(&ear)], servers()), ear)
+}
+
+fn changes(listened: &Listened) -> Changes {
+    let server = listened.servers.owner(Slot::of(BASE)).unwrap();
+    listened.changes(SERVER, server.take_changed(9))
 }
 
 fn at(epoch: u64, index: u64) -> Position {
@@ -48,8 +69,8 @@ fn delivery(position: Position, id: u64) -> Arc<Delivery> {
 fn registered(index: u64) -> (Listened, Arc<Ear>) {
     let (listened, ear) = listened();
     listened.listen(BASE, &pipe(), EarId(0)).expect("it is not subscribed yet");
-    assert_eq!(listened.changes(9).subscribe, [BASE]);
-    listened.subscribed(&[BASE.to_owned()]);
+    assert_eq!(changes(&listened).subscribe, [BASE]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
     let count = listened.count(BASE, Mark::Leave);
     listened.told(BASE, count, at_rest(newest(1, index)));
     assert!(listened.untold().is_empty());
@@ -99,7 +120,7 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
     assert!(waiting[0].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Empty));
-    listened.all_unsubscribed();
+    listened.all_unsubscribed(SERVER);
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(listened.hearing(BASE, at(1, 13)).is_none(), "nothing is heard now");
 }
@@ -108,11 +129,11 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
 fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
     let (listened, _ear) = registered(10);
     listened.unlisten(BASE, EarId(0));
-    assert_eq!(listened.changes(9).unsubscribe, [BASE]);
+    assert_eq!(changes(&listened).unsubscribe, [BASE]);
     let mut waiting = listened.listen(BASE, &pipe(), EarId(0)).expect("Redis was told to stop");
-    assert_eq!(listened.changes(9).subscribe, [BASE]);
+    assert_eq!(changes(&listened).subscribe, [BASE]);
     assert!(waiting.try_recv().is_err());
-    listened.subscribed(&[BASE.to_owned()]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
     assert_eq!(waiting.try_recv(), Ok(()));
 }
 
@@ -120,7 +141,7 @@ fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
 fn a_pipe_is_forgotten_when_redis_knows_that_nobody_listens() {
     let (listened, _ear) = registered(10);
     listened.unlisten(BASE, EarId(0));
-    listened.changes(9);
+    changes(&listened);
     assert_eq!(listened.untold().len(), 1, "Redis counts one yet");
     let count = listened.count(BASE, Mark::Leave);
     assert_eq!(count.connections, 0);
@@ -222,13 +243,15 @@ fn others_are_told_once_that_a_user_is_here_whatever_redis_forgets() {
 fn letters_are_subscribed_to_and_follow_a_new_number() {
     let (listened, _ear) = listened();
     listened.open_letters("one".into());
-    assert_eq!(listened.changes(9).subscribe, ["one"]);
-    listened.open_letters("two".into());
-    let changes = listened.changes(9);
-    assert_eq!((changes.unsubscribe, changes.subscribe), (vec!["one".to_owned()], vec!["two".to_owned()]));
-    assert!(listened.changes(9).subscribe.is_empty() && listened.is_letters("two") && !listened.is_letters("one"));
-    listened.all_unsubscribed();
-    assert_eq!(listened.changes(9).subscribe, ["two"]);
+    assert_eq!(changes(&listened).subscribe, ["one"]);
+    listened.subscribed(SERVER, &["one".to_owned()]);
+    listened.open_letters("two".to_owned());
+    let both = changes(&listened);
+    assert_eq!((both.subscribe, both.unsubscribe), (vec!["two".to_owned()], vec!["one".to_owned()]));
+    listened.subscribed(SERVER, &["two".to_owned()]);
+    assert!(changes(&listened).subscribe.is_empty() && listened.is_letters("two") && !listened.is_letters("one"));
+    listened.all_unsubscribed(SERVER);
+    assert_eq!(changes(&listened).subscribe, ["two"]);
 }
 
 #[test]
@@ -240,13 +263,13 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
     for head in [at(1, 11), at(2, 3)] {
         assert!(listened.is_behind(BASE, head), "{head:?}");
     }
-    listened.lost(BASE, at(1, 11));
-    listened.lost(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [0]);
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
-    listened.lost(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [11], "it came after all");
-    listened.all_unsubscribed();
+    listened.all_unsubscribed(SERVER);
     assert!(!listened.is_behind(BASE, at(1, 20)), "then all is lost");
 }
 
@@ -254,8 +277,8 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
 fn a_count_that_redis_does_not_have_is_told_again() {
     let (listened, _ear) = registered(10);
     let version = listened.count(BASE, Mark::Leave).version;
-    listened.counted(BASE, version);
+    assert!(!listened.is_told_again(BASE, version));
     assert!(listened.untold().is_empty());
-    listened.counted(BASE, 0);
+    assert!(listened.is_told_again(BASE, 0));
     assert_eq!(listened.untold().len(), 1);
 }
