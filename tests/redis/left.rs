@@ -108,6 +108,25 @@ fn wills_have_the_same_ids_when_who_saw_to_them_dies_as_well() {
 }
 
 #[test]
+fn a_user_who_has_left_and_is_still_elsewhere_leaves_nothing_to_the_node() {
+    told(async {
+        let server = Server::start();
+        let nodes = [Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await];
+        for node in &nodes {
+            node.listen(&log(7)).await;
+        }
+        let noted = || server.ask(&["KEYS", "*pipes_of:*"]).matches("pipes_of").count();
+        assert_eq!(noted(), 2);
+        assert_eq!(nodes[0].store.unlisten(&log(7), EarId(0)).await, Ok(1));
+        assert_eq!(noted(), 1, "the other sees to it when he goes");
+        assert_eq!(nodes[1].store.unlisten(&log(7), EarId(0)).await, Ok(0));
+        assert_eq!(noted(), 1, "which is not said yet");
+        assert_eq!(nodes[1].store.disappear(&log(7)).await, Ok(true));
+        assert_eq!(noted(), 0);
+    });
+}
+
+#[test]
 fn a_user_who_had_just_left_when_the_node_died_is_seen_to() {
     told(async {
         let server = Server::start();

@@ -124,11 +124,12 @@ local function must_be_seen_to(base, node, is_so)
   end
 end
 
--- The same, as it is. A user who has gone is here until somebody has told the others.
+-- The same, as it is. A user who has gone is here until somebody has told the others; as long as he is on another node,
+-- that one sees to it.
 local function note(base, node)
   local _, _, kind = parts_of(base)
   must_be_seen_to(base, node, count_of(base, node) > 0 or redis.call('EXISTS', base .. ':wills:' .. node) == 1
-    or kind == 'l' and redis.call('HEXISTS', base, 'present') == 1)
+    or kind == 'l' and redis.call('HEXISTS', base, 'present') == 1 and listeners_of(base) == 0)
 end
 
 -- Gives a pipe that nobody keeps or hears its time to live, and takes it from one that somebody does. Who was said to
