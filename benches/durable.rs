@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 use node::{Node, PASSWORD};
 
 const CONNECTIONS: usize = 32;
+/// What each pipe keeps.
+const LENGTH: usize = 100;
 const MESSAGE_BYTES: usize = 128;
 /// A record of such a message and the head of its pipe, as they are on disk.
 const RECORD_BYTES: usize = 270;
@@ -58,17 +60,27 @@ fn measure(durability: &str, pipes: usize, directory: &Path) {
     let node = Node::on_disk(data.path(), &["--durability", durability]);
     let mut sockets: Vec<TcpStream> = (0..CONNECTIONS).map(|_| publisher::connect(node.sql, PASSWORD)).collect();
     for pipe in 0..pipes {
-        let set = format!("INSERT INTO pipes_settings (name, length) VALUES ('pipe_{pipe}', 100)");
+        let set = format!("INSERT INTO pipes_settings (name, length) VALUES ('pipe_{pipe}', {LENGTH})");
         sockets[0].write_all(&publisher::query(&set)).expect("the node reads");
         assert_ok(&publisher::packet(&mut sockets[0]));
     }
     // Until the pipes are full, nothing has to go.
+    (0..pipes).for_each(|pipe| fill(&mut sockets[0], pipe));
     run(&mut sockets, pipes, Duration::from_secs(1));
     let mut rounds: Vec<Round> = (0..ROUNDS).map(|_| round(&node, &mut sockets, pipes, data.path())).collect();
     rounds.sort_by(|a, b| (a.per_second / a.bare).total_cmp(&(b.per_second / b.bare)));
     let Round { per_second, bare, micros, bytes } = rounds[ROUNDS / 2];
     let ratio = per_second / bare;
     println!("{durability:<12} {pipes:>6} {per_second:>14.0} {bare:>14.0} {ratio:>18.2} {micros:>8.1} {bytes:>8.0}");
+}
+
+/// As many messages as the pipe keeps, in one INSERT.
+fn fill(socket: &mut TcpStream, pipe: usize) {
+    let row = format!("('pipe_{pipe}', 'event', '{}')", "x".repeat(MESSAGE_BYTES));
+    let rows = vec![row; LENGTH].join(", ");
+    let insert = format!("INSERT INTO pipes_messages (name, event, message) VALUES {rows}");
+    socket.write_all(&publisher::query(&insert)).expect("the node reads");
+    assert_ok(&publisher::packet(socket));
 }
 
 #[derive(Clone, Copy)]

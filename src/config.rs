@@ -22,6 +22,7 @@ use crate::{mysql, node, ws};
 mod environment;
 mod file;
 mod flags;
+mod moving;
 mod password;
 mod report;
 mod settings;
@@ -29,6 +30,7 @@ mod tenant;
 mod value;
 
 use flags::Asked;
+pub use moving::Import;
 pub use password::{Password, PasswordSource, Place};
 use settings::{SETTINGS, Setting};
 use tenant::TenantDraft;
@@ -50,6 +52,10 @@ pub enum Command {
     Health(SocketAddr),
     /// Put this backup into this directory, and exit.
     Restore { directory: PathBuf, file: PathBuf },
+    /// Bring something into the store, and exit.
+    Import(Box<Settings>, Import),
+    /// Write everything in the store to this file, and exit.
+    Export(Box<Settings>, PathBuf),
     /// Print this text, the answer of `--help` or `--version`, and exit with 0. The text ends with a newline.
     Say(String),
 }
@@ -142,7 +148,7 @@ pub fn read(
         let text = match settings.store {
             Store::Embedded(embedded::Config { directory: Some(directory), .. }) => return Ok(directory),
             Store::Embedded(_) => "with --memory there is no data directory: name one with --data-dir",
-            Store::Redis(_) => "what is in Redis is copied with Redis's own means: see docs/REDIS.md",
+            Store::Redis(_) => "what is in Redis is copied with Redis's own means, or with `cometql export`",
         };
         Err(ConfigError(text.to_owned()))
     };
@@ -157,6 +163,8 @@ pub fn read(
         Asked::Restore(path) => {
             Command::Restore { directory: directory(settings)?, file: working_directory.join(path) }
         }
+        Asked::Import(import) => Command::Import(Box::new(settings), import.below(working_directory)),
+        Asked::Export(path) => Command::Export(Box::new(settings), working_directory.join(path)),
     })
 }
 

@@ -9,6 +9,7 @@ pub mod cometql;
 pub mod tables;
 pub mod node;
 pub mod store;
+pub mod moving;
 pub mod ws;
 pub mod session;
 pub mod hub;

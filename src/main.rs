@@ -1,16 +1,19 @@
 //! Flags, config, build, run, stop signal.
 #![forbid(unsafe_code)]
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use cometql::clock::SystemClock;
-use cometql::config::{self, Command, Password, Place, Settings};
+use cometql::clock::{Clock, SystemClock};
+use cometql::config::{self, Command, Import, Password, Place, Settings};
+use cometql::moving::{self, Ini, Limits, Original, Positions, Report};
 use cometql::node::Node;
 use cometql::status::Status;
+use cometql::store::embedded::Durability;
 use cometql::store::{Ear, Store, embedded, redis};
 use cometql::ws::{self, Posts, http::Site, page, script::Script};
 use cometql::{mysql, ws::page::About};
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
                 println!("{}", ws::health::ask(address)?);
                 Ok(())
             }
+            Command::Import(settings, import) => alone(moved_in(&settings, &import)),
+            Command::Export(settings, file) => alone(moved_out(&settings, &file)),
             Command::CheckConfig(text) | Command::Say(text) => {
                 print!("{text}");
                 Ok(())
@@ -50,6 +55,149 @@ fn main() -> ExitCode {
         Err(reason) => {
             eprintln!("cometql: {reason}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs something that is no node, to its end.
+fn alone(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(io::stderr).with_target(false).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| format!("cannot start threads: {error}"))?.block_on(work)
+}
+
+/// Brings something into the store, and says what came over.
+async fn moved_in(settings: &Settings, import: &Import) -> Result<(), String> {
+    let clock = Arc::new(SystemClock);
+    let ini = import.ini.as_deref().map(Ini::read).transpose().map_err(in_a_line)?;
+    // What cannot be read is an error before anything is written.
+    let source = match (&import.file, &import.mysql, &ini) {
+        (Some(file), ..) => {
+            let from: Arc<dyn Store> = embedded::read_backup(file, clock.clone()).map_err(in_a_line)?;
+            Source::Store(from)
+        }
+        (None, Some(url), _) => Source::Original(Original::open_url(url).await.map_err(in_a_line)?),
+        (None, None, Some(ini)) => {
+            Source::Original(Original::open(ini.database().map_err(in_a_line)?).await.map_err(in_a_line)?)
+        }
+        (None, None, None) => return Err("name what to import: a file, or --ini, or --mysql".to_owned()),
+    };
+    if let Some(file) = import.config_out.as_ref().filter(|file| file.exists()) {
+        return Err(format!("{} is there already: choose another file with --config-out", file.display()));
+    }
+    let into = open_store(&settled_at_the_end(&settings.store)?, Vec::new(), clock.clone()).await?;
+    let mut report = Report::default();
+    let moved = fill(settings, import, source, &into, clock, &mut report).await;
+    into.close().await;
+    print!("{report}");
+    if let Some(ini) = &ini {
+        ini.left_out().iter().for_each(|line| println!("not taken over from comet.ini: {line}"));
+    }
+    moved?;
+    match (&ini, &import.config_out) {
+        (Some(ini), Some(file)) => write_new(file, &ini.configuration(&store_line(settings), true))?,
+        (Some(ini), None) => print!("\n{}", ini.configuration(&store_line(settings), false)),
+        (None, _) => {}
+    }
+    match report.left() {
+        count if count > 0 && import.file.is_some() => Err(format!("{count} were left out")),
+        _ => Ok(()),
+    }
+}
+
+/// Where things come from.
+enum Source {
+    Store(Arc<dyn Store>),
+    Original(Original),
+}
+
+async fn fill(
+    settings: &Settings,
+    import: &Import,
+    source: Source,
+    into: &Arc<dyn Store>,
+    clock: Arc<SystemClock>,
+    report: &mut Report,
+) -> Result<(), String> {
+    if !import.is_merged && moving::has_anything(&**into).await.map_err(in_a_line)? {
+        return Err(
+            "something is stored there already: name an empty store (--data-dir, --store), or say --merge, and \
+                    what is there stays; an import that broke off goes on with --merge, too"
+                .to_owned(),
+        );
+    }
+    match source {
+        Source::Store(from) => {
+            let positions = if import.keeps_positions { Positions::Kept } else { Positions::New };
+            moving::transfer(&from, into, positions, report).await.map_err(in_a_line)
+        }
+        Source::Original(original) => {
+            let history_bytes_max_per_pipe = match &settings.store {
+                config::Store::Embedded(config) => config.history_bytes_max_per_pipe,
+                config::Store::Redis(config) => config.history_bytes_max_per_pipe,
+            };
+            let limits = Limits { message_bytes_max: settings.message_bytes_max, history_bytes_max_per_pipe };
+            let clock: Arc<dyn Clock> = clock;
+            original.bring_over(into, limits, &clock, report).await.map_err(in_a_line)
+        }
+    }
+}
+
+/// The same store, which is on disk when it is closed, and not after each step.
+fn settled_at_the_end(store: &config::Store) -> Result<config::Store, String> {
+    match store {
+        config::Store::Embedded(embedded::Config { directory: None, .. }) => {
+            Err("with --memory nothing would be left: name a directory with --data-dir".to_owned())
+        }
+        config::Store::Embedded(config) => {
+            Ok(config::Store::Embedded(embedded::Config { durability: Durability::Memory, ..config.clone() }))
+        }
+        config::Store::Redis(_) => Ok(store.clone()),
+    }
+}
+
+/// The line of a configuration that names the store; the URL of a Redis has a password, perhaps.
+fn store_line(settings: &Settings) -> String {
+    match &settings.store {
+        config::Store::Embedded(embedded::Config { directory: Some(directory), .. }) => {
+            format!("data_dir = {:?}", directory.display().to_string())
+        }
+        config::Store::Embedded(_) => String::new(),
+        config::Store::Redis(config) => format!("# store = the URL of {}", config.address),
+    }
+}
+
+/// Writes a file of secrets that must not be there yet.
+fn write_new(file: &Path, text: &str) -> Result<(), String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(file).and_then(|mut opened| opened.write_all(text.as_bytes()));
+    written.map_err(|error| format!("{}: {error}; choose another file with --config-out", file.display()))
+}
+
+/// Writes everything in the store to a file.
+async fn moved_out(settings: &Settings, file: &Path) -> Result<(), String> {
+    let clock = Arc::new(SystemClock);
+    match &settings.store {
+        config::Store::Embedded(embedded::Config { directory: Some(directory), .. }) => {
+            let count = embedded::backup(directory, file).map_err(in_a_line)?;
+            println!("{}: {count} records", file.display());
+            Ok(())
+        }
+        config::Store::Embedded(_) => {
+            Err("with --memory there is nothing to read: name a directory with --data-dir".to_owned())
+        }
+        config::Store::Redis(_) => {
+            let from = open_store(&settings.store, Vec::new(), clock.clone()).await?;
+            let archive = embedded::Archive::begin(file, clock).map_err(in_a_line)?;
+            let mut report = Report::default();
+            let moved = moving::transfer(&from, &archive.store(), Positions::Kept, &mut report).await;
+            from.close().await;
+            moved.map_err(in_a_line)?;
+            archive.finish().await.map_err(in_a_line)?;
+            print!("{report}");
+            println!("{}: written", file.display());
+            Ok(())
         }
     }
 }

@@ -19,7 +19,8 @@ pub mod redis;
 
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Numbers, keeps and announces every message of the batch, or none. When it returns, what is kept is
+    /// Numbers, keeps and announces every message of the batch, or none; in a Redis Cluster that is so for each slot, and
+    /// an error says whether some were published. When it returns, what is kept is
     /// safe and every ear that listens has the news, or will be told that it lost some. Takes its place among other
     /// publishes at its first poll; while an ear that must hear is full, it waits there, before anything is numbered.
     ///
@@ -150,6 +151,15 @@ pub trait Store: Send + Sync {
         count_max: usize,
     ) -> Result<Vec<(Record, String)>, StoreError>;
 
+    /// The tenants that have something stored, by number, behind `after`.
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError>;
+
+    /// Puts messages that another store has kept, oldest first, behind what `pipe` keeps, as they were, and has the
+    /// pipe stand where `stands` says. Nothing is announced: who listens finds a hole before the next message. What
+    /// the pipe does not keep is trimmed. A message that is not behind where the pipe stands is passed over, so that a
+    /// call may be repeated.
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError>;
+
     /// Waits until everything acknowledged is safe, and lets go of the files.
     async fn close(&self);
 }
@@ -195,6 +205,17 @@ impl Publish {
 
 /// What a message in a queue takes besides its texts, in bytes.
 const DELIVERY_BYTES: usize = 256;
+
+/// Where a pipe stands that comes from another store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// Of its newest message.
+    pub position: Position,
+    /// Up to this index a user has taken its log.
+    pub taken: u64,
+    /// Up to this index something may be missing that nobody has deleted.
+    pub floor: u64,
+}
 
 /// What became of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

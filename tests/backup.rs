@@ -30,6 +30,14 @@ async fn kept(client: &mut Conn, pipe: &str) -> Vec<(u64, u64, String)> {
     parsed.collect()
 }
 
+/// Publishes a message that is always the same one; answers its index.
+async fn publish_once(client: &mut Conn) -> Option<u64> {
+    let insert = "INSERT INTO pipes_messages (name, event, message, uuid)
+                  VALUES ('second', 'e', 'once', '018c29f4-9b32-7c1e-8a55-3d1f0e6b7a90')";
+    client.query_drop(insert).await.unwrap();
+    client.last_insert_id()
+}
+
 /// A message that was acknowledged: pipe, index, text.
 type Acknowledged = (&'static str, u64, String);
 
@@ -72,6 +80,7 @@ async fn a_copy_of_a_running_node_has_what_was_acknowledged_and_goes_on_in_epoch
     }
     client.query_drop("INSERT INTO users_auth (id, hash) VALUES (7, 'opensesame')").await.unwrap();
     client.query_drop("INSERT INTO users_messages (id, event, message) VALUES (7, 'e', 'private')").await.unwrap();
+    let once = publish_once(&mut client).await;
     let (sender, mut told) = unbounded_channel();
     for number in 0..4 {
         tokio::spawn(publish_until_it_is_gone(connect(&node).await, number, sender.clone()));
@@ -111,6 +120,7 @@ async fn a_copy_of_a_running_node_has_what_was_acknowledged_and_goes_on_in_epoch
     let private: Option<String> = client.query_first("SELECT message FROM users_messages WHERE id = 7").await.unwrap();
     assert_eq!(private.as_deref(), Some("private"));
 
+    assert_eq!(publish_once(&mut client).await, once, "its id is known to the copy, too");
     let copied = kept(&mut client, "first").await;
     client.query_drop("INSERT INTO pipes_messages (name, event, message) VALUES ('first', 'e', 'new')").await.unwrap();
     let (epoch, index, text) = kept(&mut client, "first").await.pop().unwrap();

@@ -9,6 +9,7 @@ mod clock;
 mod random;
 
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 const PIPES: usize = 9;
 const USERS: u64 = 40;
+const PAGE_BYTES: usize = 4_096;
+/// The damage that is done while a node runs.
+const BEHIND_THE_BACK: &str = "behind the back";
 const ALL: PageMax = PageMax { messages: 10_000, bytes: usize::MAX };
 /// Far longer than a file of this size takes.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -152,6 +156,8 @@ struct Outcomes {
     refused: usize,
     partly: usize,
     pipes_renewed: usize,
+    /// While the node ran.
+    noticed: usize,
 }
 
 /// Opens a damaged file and compares what it has with the truth.
@@ -209,6 +215,52 @@ async fn judge(truth: &Truth, file: &[u8], log: &Log, outcomes: &mut Outcomes) {
     assert_eq!(log.take(), "", "after a salvage the file is sound");
 }
 
+/// Damages the file behind the back of a node that has it open. Whatever is read is right, or an error that names it;
+/// and the next start says the rest.
+async fn judge_behind_the_back(truth: &Truth, file: &[u8], log: &Log, outcomes: &mut Outcomes) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.redb");
+    std::fs::write(&path, &truth.file).unwrap();
+    let store = open(directory.path()).unwrap();
+    log.take();
+    // In place, for the node has this file open; and over what it has written since. Its first page it does not read.
+    let open = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    for place in (PAGE_BYTES..file.len()).filter(|place| file[*place] != truth.file[*place]) {
+        let mut byte = [0];
+        open.read_exact_at(&mut byte, place as u64).unwrap();
+        open.write_all_at(&[byte[0] ^ file[place] ^ truth.file[place]], place as u64).unwrap();
+    }
+    let mut named = 0;
+    for (pipe, _, messages) in &truth.pipes {
+        match store.history(pipe, Since::Beginning, ALL).await {
+            Ok(page) => {
+                let there = page.messages.iter().map(|one| (one.position.index, one.message.as_str().to_owned()));
+                assert!(there.eq(messages.iter().cloned()), "{pipe:?} is something else");
+            }
+            Err(error) => named += usize::from(is_named(&error, log)),
+        }
+    }
+    for number in 1..=USERS {
+        match store.record(TenantId(0), &Record::Key(user(number))).await {
+            Ok(hash) => assert_eq!(hash, Some(value(number))),
+            Err(error) => named += usize::from(is_named(&error, log)),
+        }
+    }
+    assert!(named == 0 || log.take().contains("are not what was written there"), "it is in the log, too");
+    outcomes.noticed += usize::from(named > 0);
+    store.close().await;
+    let left = std::fs::read(&path).unwrap();
+    judge(truth, &left, log, outcomes).await;
+}
+
+/// # Panics
+/// The error says nothing.
+fn is_named(error: &StoreError, log: &Log) -> bool {
+    let said = error.to_string();
+    assert!(said.contains("damaged") && said.contains("restart the node"), "{said}; {}", log.take());
+    true
+}
+
 /// Runs rounds that each damage the file in a way of their own.
 fn damaged(
     log: &Log,
@@ -224,6 +276,7 @@ fn damaged(
     for _ in 0..of.len() {
         random.next();
     }
+    let is_open = of == BEHIND_THE_BACK;
     let mut outcomes = Outcomes::default();
     for round in 0..rounds {
         let mut file = truth.file.clone();
@@ -233,7 +286,10 @@ fn damaged(
         let (truth, log, mut sum) = (Arc::clone(&truth), log.clone(), outcomes);
         let judged = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(judge(&truth, &file, &log, &mut sum));
+            match is_open {
+                true => runtime.block_on(judge_behind_the_back(&truth, &file, &log, &mut sum)),
+                false => runtime.block_on(judge(&truth, &file, &log, &mut sum)),
+            }
             let _ = sender.send(());
             sum
         });
@@ -283,7 +339,8 @@ fn a_file_that_was_cut_or_has_rotted_is_never_silently_wrong() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).with_target(false);
     tracing::subscriber::set_global_default(subscriber.with_max_level(tracing::Level::ERROR).finish()).unwrap();
-    let (all, of_header) = (rounds() > 200, if rounds() > 200 { 8 + HEADER_BYTES * 8 } else { 40 });
+    let (all, of_header) = (rounds() > 200, if rounds() > 200 { 8 + HEADER_BYTES * 8 } else { 24 });
+    damaged(&log, BEHIND_THE_BACK, rounds() / 4, true, flip);
     damaged(&log, "header after a stop", of_header, true, header(all));
     damaged(&log, "header after a crash", of_header, false, header(all));
     damaged(&log, "flipped after a stop", rounds() / 2, true, flip);

@@ -207,6 +207,48 @@ fn the_table_of_settings_is_what_the_binary_says() {
         }
     }
     assert!(seen > 8, "the table was not found");
+    let named = |key: &str| README.contains(&format!("| `{key}`")) || README.contains(&format!(", `{key}` |"));
+    // What README.md leaves to `--help`: limits, and these.
+    const IN_HELP_ONLY: [&str; 3] = ["ping_seconds", "redis_replicas_min", "shards"];
+    for key in IN_HELP_ONLY {
+        assert!(in_force.contains_key(key) && !named(key), "{key}");
+    }
+    for key in in_force.keys().filter(|key| !key.contains("_max") && !IN_HELP_ONLY.contains(key)) {
+        assert!(named(key), "{key} is not in the table of README.md");
+    }
+}
+
+/// The sources of a target of tests, by its name.
+fn sources(target: &str) -> Option<String> {
+    if let Ok(source) = std::fs::read_to_string(format!("tests/{target}.rs")) {
+        return Some(source);
+    }
+    std::fs::metadata(format!("tests/{target}/main.rs")).ok()?;
+    let files = std::fs::read_dir(format!("tests/{target}")).unwrap();
+    Some(files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect())
+}
+
+#[test]
+fn the_tests_that_show_what_is_delivered_are_there() {
+    let (_, section) = include_str!("../docs/DELIVERY.md").split_once("\n## The tests\n").expect("the last section");
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() > 8, "the table was not found");
+    for row in rows {
+        let shown_by = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let names: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "nothing shows this: {row}");
+        let mut target = String::new();
+        for name in names {
+            if let Some(source) = sources(name) {
+                assert!(source.contains("test]\n") || source.contains("::test("), "{name} has no test");
+                target = source;
+            } else if !std::path::Path::new(name).exists() {
+                let (before, _) = target.split_once(&format!("fn {name}(")).unwrap_or_else(|| panic!("no test {name}"));
+                let attribute = before.trim_end().trim_end_matches("async").trim_end().lines().last().unwrap();
+                assert!(attribute.starts_with("#[") && attribute.contains("test"), "{name} is no test: {attribute}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ const KEPT_APART: [(&str, &[&str], &str); 4] = [
             "src/store/embedded/disk.rs",
             "src/store/embedded/disk/",
             "src/store/embedded/engine.rs",
+            "src/store/embedded/checked.rs",
             "src/store/embedded/glass.rs",
             "src/store/embedded/salvage.rs",
         ],

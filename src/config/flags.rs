@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::settings::{Kind, SETTINGS, Setting};
-use super::{ConfigError, Given, Source};
+use super::{ConfigError, Given, Import, Source, moving};
 
 const ABOUT: &str = "A push server that any MySQL driver can publish through.\n\n\
     A program runs INSERT INTO pipes_messages (name, event, message) VALUES (...), and every browser\n\
@@ -46,6 +46,8 @@ pub(super) enum Asked {
     Health,
     Backup(PathBuf),
     Restore(PathBuf),
+    Import(Import),
+    Export(PathBuf),
 }
 
 pub(super) enum Parsed {
@@ -83,6 +85,8 @@ fn asked(matches: &ArgMatches) -> Asked {
         "backup" => Asked::Backup(file()),
         "restore" => Asked::Restore(file()),
         "health" => Asked::Health,
+        "import" => Asked::Import(Import::asked(matches)),
+        "export" => Asked::Export(file()),
         _ => Asked::CheckConfig,
     }
 }
@@ -110,12 +114,13 @@ fn command() -> clap::Command {
         .about("Put a backup into an empty data directory; then exit")
         .after_help("A node that is started there goes on from the backup. See docs/BACKUP.md.")
         .arg(file.help("What `backup` wrote"));
+    let [import, export] = moving::commands();
     clap::Command::new("cometql")
         .bin_name("cometql")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER)
-        .subcommands([check_config, health, backup, restore])
+        .subcommands([check_config, health, backup, restore, import, export])
         .disable_help_subcommand(true)
         .next_line_help(true)
         .arg(config)

@@ -1,6 +1,8 @@
 //! The store that needs nothing installed: what is live in memory, what must survive in one file.
 
+mod archive;
 mod backup;
+mod checked;
 mod committer;
 mod copy;
 mod disk;
@@ -27,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+pub use self::archive::{Archive, read_backup};
 use self::backup::Socket;
 pub use self::backup::{backup, restore};
 use self::committer::{Committer, Work};
@@ -34,10 +37,11 @@ use self::disk::Disk;
 use self::live::{Live, Routed};
 use self::live_pipe::Sought;
 use super::{
-    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
+    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
+    StoreError,
 };
 use crate::clock::Clock;
-use crate::pipe::{Pipe, PipeName, Position, Retention};
+use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
 /// The file in the data directory.
@@ -99,6 +103,17 @@ pub fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -> Resu
         }
         None => (Disk::in_memory()?, None),
     };
+    over(disk, lock, config, ears, clock)
+}
+
+/// The store over what is opened already.
+fn over(
+    disk: Disk,
+    lock: Option<File>,
+    config: &Config,
+    ears: Vec<Arc<Ear>>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Embedded>, StoreError> {
     let disk = Arc::new(disk);
     let live = Arc::new(Live::new(ears, Arc::clone(&disk), config.recovery_bytes_max));
     remember(&disk, &live, &*clock)?;
@@ -333,6 +348,15 @@ impl Store for Embedded {
         count_max: usize,
     ) -> Result<Vec<(PipeName, Retention)>, StoreError> {
         self.disk.read(|disk| disk.retentions(tenant, after, count_max))
+    }
+
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        self.disk.read(|disk| disk.tenants(after, count_max))
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        let of = pipe.clone();
+        self.commit(pipe, |reply| Work::Adopt { pipe: of, messages, stands, reply }).await
     }
 
     async fn close(&self) {

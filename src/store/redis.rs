@@ -18,6 +18,7 @@ mod letters;
 mod listened;
 mod listing;
 mod merge;
+mod moving;
 mod nodes;
 mod publishing;
 mod record;
@@ -56,11 +57,11 @@ use self::sentinel::Sentinels;
 use self::servers::Servers;
 use self::subscriber::hear;
 use super::{
-    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, Store,
-    StoreError,
+    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
+    Standing, Store, StoreError,
 };
 use crate::clock::Clock;
-use crate::pipe::{ConnectionId, Event, Message, Pipe, PipeName, Position, Retention};
+use crate::pipe::{ConnectionId, Delivery, Event, Message, Pipe, PipeName, Position, Retention};
 use crate::user::{TenantId, UserId};
 
 pub use self::address::Address;
@@ -428,6 +429,15 @@ impl Store for Redis {
     ) -> Result<Vec<(Record, String)>, StoreError> {
         let after = after.map_or_else(String::new, keys::record_name);
         self.shelf(tenant, shelf, &after, count_max).await
+    }
+
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        let all = self.all_tenants().await?;
+        Ok(all.into_iter().filter(|tenant| Some(*tenant) > after).take(count_max).collect())
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        self.take_over(pipe, &messages, stands).await
     }
 
     /// This node's listeners count no more; others see to what it leaves behind. When Redis is away they find that out

@@ -305,7 +305,7 @@ impl History {
             let there = texts.iter().filter(|text| found.contains_key(text.as_str())).count();
             assert!(there == 0 || there == texts.len(), "{place:?}: a part of a statement: {texts:?}");
         }
-        self.assert_in_order(place, kept);
+        History::assert_in_order(place, kept);
         let shown_from = kept.first().map_or(u64::MAX, |(position, _)| index_of(position));
         assert!(shown_from > self.taken, "{place:?}: {shown_from} was taken, as all up to {}", self.taken);
         let newest = self.owners.keys().max().copied().unwrap_or(0);
@@ -323,7 +323,7 @@ impl History {
     }
 
     /// What one connection has said one after the other stands in this order.
-    fn assert_in_order(&self, place: Place, kept: &[(String, String)]) {
+    fn assert_in_order(place: Place, kept: &[(String, String)]) {
         let mut last: HashMap<&str, usize> = HashMap::new();
         for (_, text) in kept {
             let (connection, rest) = text.split_once(", statement ").expect("who said it");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use cometql::pipe::{Pipe, PipeName, Position, Retention};
+use cometql::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Store, StoreError,
+    EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store, StoreError,
 };
 use cometql::user::{TenantId, UserId};
 use serde_json::json;
@@ -149,6 +149,16 @@ impl Store for Failing {
     /// Whatever fails, leaving is counted.
     async fn unlisten(&self, pipe: &Pipe, ear: EarId) -> Result<u64, StoreError> {
         self.store.unlisten(pipe, ear).await
+    }
+
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        self.fails()?;
+        self.store.tenants(after, count_max).await
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        self.fails()?;
+        self.store.adopt(pipe, messages, stands).await
     }
 
     async fn close(&self) {

@@ -1,5 +1,8 @@
 //! A private MariaDB server in a directory that vanishes with it, reached by its socket alone.
 
+// Each test file uses its part of this.
+#![allow(dead_code)]
+
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -34,8 +37,13 @@ impl MariaDb {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let data = format!("--datadir={}", directory.path().join("data").display());
         let socket = format!("--socket={}", directory.path().join("socket").display());
+        // One that starts deletes what others have in a directory for temporary files that they share.
+        let temporary = directory.path().join("tmp");
+        std::fs::create_dir(&temporary).expect("a directory");
+        let temporary = format!("--tmpdir={}", temporary.display());
         // Small, and without what takes from a limit that all servers of a machine share.
-        let mut common = vec!["--no-defaults", &data, "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=16M"];
+        let mut common =
+            vec!["--no-defaults", &data, &temporary, "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=16M"];
         // It does not run as root by mistake.
         if rustix::process::geteuid().is_root() {
             common.push("--user=root");
@@ -73,6 +81,11 @@ impl MariaDb {
         }
     }
 
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
     /// Runs statements; answers what the client prints: values as they are, without headings.
     pub fn run(&self, statements: &str) -> String {
         self.tried(statements).unwrap_or_else(|why| panic!("{statements}\n{why}"))
@@ -107,9 +120,17 @@ fn logs(data: &Path) -> String {
     logs.filter_map(|path| std::fs::read_to_string(path).ok()).collect()
 }
 
-/// Debian has the server where only root looks.
+/// Whether there is such a server on this machine.
+pub fn is_installed() -> bool {
+    found("mariadbd").is_some() && found("mariadb-install-db").is_some()
+}
+
 fn program(name: &str) -> String {
-    let places =
-        ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"].map(|place| PathBuf::from(place).join(name));
-    places.iter().find(|place| place.exists()).unwrap_or_else(|| panic!("{MISSING}")).display().to_string()
+    found(name).unwrap_or_else(|| panic!("{MISSING}")).display().to_string()
+}
+
+/// Debian has the server where only root looks.
+fn found(name: &str) -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    places.map(|place| PathBuf::from(place).join(name)).into_iter().find(|place| place.exists())
 }

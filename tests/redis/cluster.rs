@@ -83,7 +83,7 @@ fn a_replica_that_was_behind_and_takes_over_begins_new_epochs_of_its_pipes() {
         node.publish(&pipe, "both have it").await.unwrap();
         let victim = cluster.owner(&base_of(&cluster, "behind"));
         let heir = victim + 3;
-        let has_it = async || key(&cluster.servers[heir], "1:n:behind") != "";
+        let has_it = async || !key(&cluster.servers[heir], "1:n:behind").is_empty();
         until(true, has_it).await;
         cluster.servers[heir].freeze();
         cluster.servers[victim].ask(&["CLIENT", "KILL", "TYPE", "replica"]);

@@ -158,13 +158,12 @@ fn is_connected(server: &Server) -> bool {
 #[test]
 fn a_redis_that_cannot_save_refuses_and_says_so_until_it_can() {
     told(async {
-        let server = Server::with(&["--save", "3600 1", "--stop-writes-on-bgsave-error", "yes"]);
+        let server = Server::with(&["--save", "3600 1", "--dbfilename", "taken"]);
         let node = Node::on(&server, LONG_MILLIS).await;
         let pipe = pipe("unsaved");
         node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
         node.publish(&pipe, "1").await.unwrap();
         // A directory in the place of the file, which not even root can write over.
-        server.ask(&["CONFIG", "SET", "dbfilename", "taken"]);
         let taken = server.socket().with_file_name("taken");
         std::fs::create_dir_all(taken.join("inside")).unwrap();
         server.ask(&["BGSAVE"]);

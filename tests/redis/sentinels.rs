@@ -34,8 +34,8 @@ fn when_the_primary_dies_publishers_wait_for_another_and_nobody_misses_anything(
                 if number == 20 {
                     let primary = all.primary();
                     all.servers[primary].kill();
-                    until(true, async || all.primary() != primary).await;
-                    // It comes back as a replica, of which each message wants one.
+                    until(true, async || all.have_left(primary)).await;
+                    // It comes back with nothing and as a replica, of which each message wants one.
                     all.servers[primary].start_again();
                 }
             }

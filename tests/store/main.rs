@@ -6,6 +6,7 @@
 mod clock;
 #[path = "../world/redis.rs"]
 mod redis;
+mod adopting;
 mod listings;
 mod presence;
 mod random;
@@ -125,7 +126,13 @@ impl World {
 
 /// Runs a promise over every store.
 fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    over_own_stores(&promise);
+    over_shared_stores(&promise);
+}
+
+/// The same over those that the promise has for itself.
+fn over_own_stores<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
+    let runtime = runtime();
     for directory in [None, Some(tempfile::tempdir().unwrap())] {
         let kind = if directory.is_some() { "embedded, on disk" } else { "embedded, in memory" };
         println!("over the store: {kind}");
@@ -134,6 +141,11 @@ fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
     println!("over the store: Redis");
     let redis = redis::Redis::start();
     over_redis(&runtime, &redis.url(), &promise);
+}
+
+/// The same over those that all promises share, one after the other.
+fn over_shared_stores<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
+    let runtime = runtime();
     println!("over the store: Redis behind Sentinels");
     let sentinels = shared::sentinels();
     over_redis(&runtime, &sentinels.url(), &promise);
@@ -144,6 +156,10 @@ fn over_every_store<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
     // What the store has left on its way ends before others begin with an empty cluster.
     drop(runtime);
     drop(cluster);
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 fn over_redis<F: Future<Output = ()>>(runtime: &tokio::runtime::Runtime, url: &str, promise: impl Fn(World) -> F) {

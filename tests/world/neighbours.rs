@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cometql::clock::Clock;
-use cometql::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
+use cometql::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, Store,
-    StoreError, embedded,
+    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
+    Standing, Store, StoreError, embedded,
 };
 use cometql::user::{TenantId, UserId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -234,6 +234,14 @@ impl Store for Neighbour {
         count_max: usize,
     ) -> Result<Vec<PipeName>, StoreError> {
         self.store().kept(tenant, after, count_max).await
+    }
+
+    async fn tenants(&self, after: Option<TenantId>, count_max: usize) -> Result<Vec<TenantId>, StoreError> {
+        self.store().tenants(after, count_max).await
+    }
+
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+        self.store().adopt(pipe, messages, stands).await
     }
 
     async fn logs(&self, tenant: TenantId, after: Option<UserId>, count_max: usize) -> Result<Vec<UserId>, StoreError> {

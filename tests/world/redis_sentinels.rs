@@ -72,6 +72,11 @@ impl Sentinels {
         self.named_by(&self.sentinels[0])
     }
 
+    /// Whether no Sentinel says any more that it is this one.
+    pub fn have_left(&self, server: usize) -> bool {
+        self.sentinels.iter().all(|sentinel| self.named_by(sentinel) != server)
+    }
+
     fn named_by(&self, sentinel: &Redis) -> usize {
         let answer = sentinel.ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]);
         let port = answer.lines().nth(4).expect("an address");

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use super::copy::{self, Entry, Kind, Writer};
 use super::disk::{Disk, VERSION, check_version};
+use super::glass::{self, Seen};
 use super::header::{self, Commit};
-use super::{STORE_FILE, glass, lock};
+use super::{STORE_FILE, lock};
 use crate::store::StoreError;
 
 const SOCKET: &str = "backup.sock";
@@ -201,14 +202,7 @@ pub fn restore(file: &Path, directory: &Path) -> Result<u64, StoreError> {
         let there = directory.display();
         return Err(refused(format!("{there} is not empty: move what is in it away, or choose another --data-dir")));
     }
-    // A file of something else is not touched by looking at it.
-    let bytes = file.metadata().map_err(|error| refused(error.to_string()))?.len();
-    let seen = glass::open(file, Commit::Marked).map(|(seen, _)| seen).ok();
-    let Some(seen) = seen.filter(|seen| bytes > 0 && matches!(seen.meta(VERSION), Ok(Some(_)))) else {
-        return Err(refused("this is no backup of cometql, or it is damaged at its beginning".into()));
-    };
-    check_version(&seen, file)?;
-    drop(seen);
+    drop(seen(file)?);
     let lock = lock(directory)?;
     let store = directory.join(STORE_FILE);
     let partial = partial(&store);
@@ -238,7 +232,19 @@ pub fn restore(file: &Path, directory: &Path) -> Result<u64, StoreError> {
     restored
 }
 
-fn partial(file: &Path) -> PathBuf {
+/// What is in a backup that this version can read. A file of something else is not touched by looking at it.
+pub fn seen(file: &Path) -> Result<Seen, StoreError> {
+    let refused = |what: &str| StoreError::Unavailable(format!("{}: {what}", file.display()));
+    let bytes = file.metadata().map_err(|error| refused(&error.to_string()))?.len();
+    let seen = glass::open(file, Commit::Marked).map(|(seen, _)| seen).ok();
+    let Some(seen) = seen.filter(|seen| bytes > 0 && matches!(seen.meta(VERSION), Ok(Some(_)))) else {
+        return Err(refused("this is no backup of cometql, or it is damaged at its beginning"));
+    };
+    check_version(&seen, file)?;
+    Ok(seen)
+}
+
+pub fn partial(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".partial");
     PathBuf::from(name)
@@ -254,7 +260,7 @@ fn remove(file: &Path) -> Result<(), StoreError> {
 }
 
 /// Gives a whole file its name, so that it has it after a loss of power, too.
-fn put_in_place(partial: &Path, file: &Path) -> Result<(), StoreError> {
+pub fn put_in_place(partial: &Path, file: &Path) -> Result<(), StoreError> {
     let put = || {
         File::open(partial)?.sync_all()?;
         fs::rename(partial, file)?;

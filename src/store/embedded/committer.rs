@@ -15,8 +15,8 @@ use super::live::{Live, Numbered, Rooms};
 use super::live_pipe::LivePipe;
 use super::repeats::First;
 use crate::clock::{Clock, UnixMillis};
-use crate::pipe::{MessageId, Pipe, Retention};
-use crate::store::{Publish, Published, Record, StoreError};
+use crate::pipe::{Delivery, MessageId, Pipe, Position, Retention};
+use crate::store::{Publish, Published, Record, Standing, StoreError};
 use crate::user::TenantId;
 
 /// Most pieces of work in one commit.
@@ -47,6 +47,7 @@ pub enum Work {
     SetRecord { tenant: TenantId, record: Record, value: Option<String>, reply: Reply<bool> },
     SetRetention { pipe: Pipe, retention: Retention, reply: Reply<()> },
     RemoveRetention { pipe: Pipe, reply: Reply<bool> },
+    Adopt { pipe: Pipe, messages: Vec<Arc<Delivery>>, stands: Standing, reply: Reply<()> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -59,6 +60,8 @@ enum Outcome {
     Had(bool),
     /// Whether there was a setting, and behind which index the messages were deleted with it.
     Removed(bool, u64),
+    /// Where the pipe stands behind what was adopted.
+    Adopted(Position),
 }
 
 /// The heads a group has touched, as they will be if the commit succeeds.
@@ -163,9 +166,11 @@ impl Committer {
 
     /// What was acknowledged and was not on disk is gone: every pipe begins a new epoch, first on disk.
     fn regain_ground(&self) -> Result<(), StoreError> {
-        if !self.has_lost_ground.get() {
+        // Who reads may have met an error, too.
+        if !self.disk.has_forgotten() && !self.has_lost_ground.get() {
             return Ok(());
         }
+        self.has_lost_ground.set(true);
         self.disk.begin_new_epochs()?;
         self.live.begin_new_epochs();
         tracing::warn!("messages of the last second are gone: every pipe begins a new epoch");
@@ -224,9 +229,38 @@ impl Committer {
                 head.retention = Retention::default_of(pipe);
                 Ok(Outcome::Removed(was_set, head.floor))
             }
+            Work::Adopt { pipe, messages, stands, .. } => {
+                let head = self.head(heads, pipe);
+                self.adopt(messages, *stands, head, tables).map(Outcome::Adopted)
+            }
             // Taken out of the group before it came here.
             Work::Close { .. } => Err(StoreError::Unavailable("the store is closing".into())),
         }
+    }
+
+    /// Appends what is behind the head, and moves it to where the pipe stood elsewhere.
+    fn adopt(
+        &self,
+        messages: &[Arc<Delivery>],
+        stands: Standing,
+        head: &mut Head,
+        tables: &mut Tables<'_>,
+    ) -> Result<Position, StoreError> {
+        if stands.position.index < head.position.index {
+            return Ok(head.position);
+        }
+        let known = head.position.index;
+        for message in messages.iter().filter(|message| message.position.index > known) {
+            if head.retention.keeps() {
+                tables.append(message, head, self.history_bytes_max_per_pipe, self.clock.now())?;
+            } else {
+                head.trim(message.position.index);
+            }
+        }
+        head.position = stands.position;
+        head.trim(stands.floor);
+        head.taken = head.taken.max(stands.taken).min(head.position.index);
+        Ok(head.position)
     }
 
     fn number(
@@ -331,6 +365,10 @@ impl Committer {
                 });
                 let _ = reply.send(Ok(was_set));
             }
+            (Work::Adopt { pipe, reply, .. }, Outcome::Adopted(position)) => {
+                self.moved(&pipe, heads, |live| live.stand_at(position));
+                let _ = reply.send(Ok(()));
+            }
             (work, _) => self.refuse(work, &StoreError::Unavailable("an outcome of another kind".into())),
         }
     }
@@ -355,7 +393,9 @@ impl Committer {
                 returned(&pipe);
                 let _ = reply.send(Err(error.clone()));
             }
-            Work::Take { pipe, reply, .. } | Work::SetRetention { pipe, reply, .. } => {
+            Work::Take { pipe, reply, .. }
+            | Work::SetRetention { pipe, reply, .. }
+            | Work::Adopt { pipe, reply, .. } => {
                 returned(&pipe);
                 let _ = reply.send(Err(error.clone()));
             }

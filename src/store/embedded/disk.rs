@@ -3,11 +3,14 @@
 mod firsts;
 mod keeping;
 mod pages;
+mod tenants;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{ReadableTable, TableDefinition};
 
+use super::checked::Sums;
 use super::engine::Engine;
 use super::glass::Seen;
 use super::head::Head;
@@ -49,14 +52,22 @@ pub struct Disk {
 impl Disk {
     /// Opens the file, or makes it. What it has is looked through; what is damaged is left out and named in the log.
     pub fn open(file: &Path, durability: Durability) -> Result<Disk, StoreError> {
-        if file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-            look_through(file)?;
-        }
-        Disk { engine: Engine::open(file)?, durability }.begun()
+        let sums = match file.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            true => look_through(file)?,
+            false => Arc::default(),
+        };
+        Disk { engine: Engine::open_seen(file, sums)?, durability }.begun()
     }
 
     pub fn in_memory() -> Result<Disk, StoreError> {
         Disk { engine: Engine::in_memory()?, durability: Durability::Memory }.begun()
+    }
+
+    /// A file to read from, which stays as it is. Its pipes stand where they stood.
+    pub fn under_glass(file: &Path) -> Result<Disk, StoreError> {
+        let disk = Disk { engine: Engine::under_glass(file)?, durability: Durability::Memory };
+        disk.write(|_| Ok(()))?;
+        Ok(disk)
     }
 
     /// Reading a table that was never written is an error, so all are made at once.
@@ -101,6 +112,11 @@ impl Disk {
     ) -> Result<T, StoreError> {
         let durability = if self.engine.is_on_disk() { Durability::Disk } else { self.durability };
         self.engine.write(durability, |transaction| work(&mut Tables::of(transaction)?))
+    }
+
+    /// Whether what was written and not settled is gone since this was last asked: the file was opened again.
+    pub fn has_forgotten(&self) -> bool {
+        self.engine.was_opened_again() && self.is_loose()
     }
 
     /// Every pipe that keeps messages begins a new epoch.
@@ -248,24 +264,26 @@ pub fn check_version(seen: &Seen, file: &Path) -> Result<(), StoreError> {
     )))
 }
 
-/// Of a file that is damaged the rest is saved.
-fn look_through(file: &Path) -> Result<(), StoreError> {
+/// Of a file that is damaged the rest is saved. Answers what was seen.
+fn look_through(file: &Path) -> Result<Arc<Sums>, StoreError> {
     let advice = |error: StoreError| {
         let (StoreError::Damaged(what) | StoreError::Unavailable(what)) = error;
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };
-    let commit = match glass::open_newest(file) {
+    let (commit, sums) = match glass::open_newest(file) {
         Ok((seen, commit)) => {
             check_version(&seen, file)?;
-            commit
+            (commit, seen.sums())
         }
         Err(error) => {
             salvage::salvage(file, &error).map_err(advice)?;
-            Commit::Marked
+            (Commit::Marked, Arc::default())
         }
     };
-    header::mark(file, commit).map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))
+    let marked = header::mark(file, commit);
+    marked.map_err(|error| StoreError::Unavailable(format!("{}: {error}", file.display())))?;
+    Ok(sums)
 }
 
 fn names_behind(tenant: TenantId, after: Option<&PipeName>) -> (Vec<u8>, Vec<u8>) {

@@ -10,23 +10,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, StorageBackend};
 
+use super::checked::{BLOCK_BYTES, Sums};
 use super::disk::META;
 use super::engine::{closed, contained, let_go};
 use super::header::{Commit, Header};
 use crate::store::StoreError;
 
-const BLOCK_BYTES: u64 = 4_096;
 /// A walk from the root to an entry takes no more reads than this; one that does goes in circles.
 const READS_MAX: u64 = 200;
 
 /// Opens what one of its commits says is in a file, and counts its reads.
 pub fn open(file: &Path, commit: Commit) -> Result<(Seen, Arc<Reads>), StoreError> {
-    let reads = Arc::new(Reads::default());
-    let glass = Glass::over(file, commit, Arc::clone(&reads)).map_err(|error| cannot_be_read(file, &error))?;
+    let (reads, sums) = (Arc::new(Reads::default()), Arc::new(Sums::default()));
+    let glass = Glass::over(file, commit, Arc::clone(&reads), Arc::clone(&sums))
+        .map_err(|error| cannot_be_read(file, &error))?;
     // Without a cache every step of a walk is seen.
-    let database =
-        contained(|| Ok(Builder::new().set_cache_size(0).create_with_backend(glass).map_err(redb::Error::from)?))?;
-    Ok((Seen(Some(database)), reads))
+    Ok((Seen { database: Some(opened(glass, 0)?), sums }, reads))
+}
+
+/// The engine over the newest whole commit of a file, all of which was looked through.
+pub fn newest(file: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    let (_, commit) = open_newest(file)?;
+    let glass = Glass::over(file, commit, Arc::default(), Arc::default());
+    opened(glass.map_err(|error| cannot_be_read(file, &error))?, cache_bytes)
+}
+
+fn opened(glass: Glass, cache_bytes: usize) -> Result<Database, StoreError> {
+    contained(|| {
+        Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(glass).map_err(redb::Error::from)?)
+    })
 }
 
 /// Opens the newest whole commit of a file and looks through all of it. A commit that is not marked was torn and never
@@ -55,12 +67,20 @@ fn cannot_be_read(file: &Path, error: &io::Error) -> StoreError {
 }
 
 /// What can be seen through the glass. The engine may panic when it lets go of pages that make no sense.
-pub struct Seen(Option<Database>);
+pub struct Seen {
+    database: Option<Database>,
+    sums: Arc<Sums>,
+}
 
 impl Seen {
+    /// What the blocks of the file hold, as far as they were seen.
+    pub fn sums(&self) -> Arc<Sums> {
+        Arc::clone(&self.sums)
+    }
+
     /// What is in it now.
     pub fn reading(&self) -> Result<ReadTransaction, StoreError> {
-        let database = self.0.as_ref().ok_or_else(closed)?;
+        let database = self.database.as_ref().ok_or_else(closed)?;
         Ok(database.begin_read().map_err(redb::Error::from)?)
     }
 
@@ -75,7 +95,7 @@ impl Seen {
 
     /// Reads every page and compares it with its checksum. The engine itself believes what it reads back.
     pub fn look_through(&mut self) -> Result<(), StoreError> {
-        let database = self.0.as_mut().ok_or_else(closed)?;
+        let database = self.database.as_mut().ok_or_else(closed)?;
         // What is said of free space is put right on the glass, and the engine will put it right in the file.
         contained(|| Ok(database.check_integrity().map(drop).map_err(redb::Error::from)?))
     }
@@ -83,7 +103,7 @@ impl Seen {
 
 impl Drop for Seen {
     fn drop(&mut self) {
-        let_go(self.0.take());
+        let_go(self.database.take());
     }
 }
 
@@ -118,6 +138,8 @@ impl Reads {
 struct Glass {
     file: File,
     reads: Arc<Reads>,
+    /// What was seen of the file.
+    sums: Arc<Sums>,
     painted: Mutex<Painted>,
 }
 
@@ -129,11 +151,11 @@ struct Painted {
 }
 
 impl Glass {
-    fn over(path: &Path, commit: Commit, reads: Arc<Reads>) -> io::Result<Glass> {
+    fn over(path: &Path, commit: Commit, reads: Arc<Reads>, sums: Arc<Sums>) -> io::Result<Glass> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         let (at, marks) = Header::read(&file)?.marks_for(commit);
-        let glass = Glass { file, reads, painted: Mutex::new(Painted { blocks: HashMap::new(), length }) };
+        let glass = Glass { file, reads, sums, painted: Mutex::new(Painted { blocks: HashMap::new(), length }) };
         glass.write(at, &[marks])?;
         Ok(glass)
     }
@@ -148,6 +170,7 @@ impl Glass {
                 count => have += count,
             }
         }
+        self.sums.learn(number, &block);
         Ok(block)
     }
 }

@@ -108,6 +108,12 @@ impl LivePipe {
         }
     }
 
+    /// The disk has what stands up to here, and nothing of it was announced.
+    pub fn stand_at(&mut self, position: Position) {
+        self.head.position = position;
+        self.window = None;
+    }
+
     /// Something that was announced may be gone. The disk stands at `known`.
     pub fn begin_new_epoch(&mut self, known: Head) {
         let index = self.head.position.index.max(known.position.index);

@@ -394,6 +394,9 @@ mod tests {
         assert!(first_of(UnixMillis(6), &key, &first_record(&key, &first)).is_err());
         let head = Head { position, kept_count: 3, kept_bytes: 4, taken: 1, floor: 2, first: 2, retention };
         assert_eq!(head_of(b"k", &head_record(b"k", &head), retention), Ok(head));
+        let without_first: Vec<u8> = [1_u64, 2, 3, 4, 1, 2].iter().flat_map(|number| number.to_be_bytes()).collect();
+        let old = Head { first: 0, ..head };
+        assert_eq!(head_of(b"k", &sealed(without_first, b"k", 0), retention), Ok(old), "it keeps all that is there");
         let without_floor: Vec<u8> = [1_u64, 7, 3, 4, 1].iter().flat_map(|number| number.to_be_bytes()).collect();
         let older = Head { position: Position { epoch: 1, index: 7 }, floor: 7, first: 0, ..head };
         assert_eq!(head_of(b"k", &sealed(without_floor, b"k", 0), retention), Ok(older));

@@ -105,7 +105,7 @@ impl Salvage<'_> {
                 into.insert((*at, key.as_slice()), record.as_slice())?;
             }
             transaction.open_table(META)?.insert(STATE, state)?;
-            self.pipes_into(transaction, settings, heads)
+            self.pipes_into(transaction, settings, &heads)
         })
     }
 
@@ -113,7 +113,7 @@ impl Salvage<'_> {
         &self,
         transaction: &WriteTransaction,
         mut settings: Saved<Vec<u8>>,
-        heads: Saved<Vec<u8>>,
+        heads: &Saved<Vec<u8>>,
     ) -> Result<(), StoreError> {
         let pipes = self.pipes(&settings.found, &heads.found);
         let mut lost = 0;
@@ -240,7 +240,7 @@ impl Salvage<'_> {
     where
         K::SelfType<'k>: Clone,
     {
-        [false, true].into_iter().any(|backwards| self.walk(table, between.clone(), backwards, &mut take))
+        self.walk(table, between.clone(), false, &mut take) || self.walk(table, between, true, &mut take)
     }
 
     /// Walks over what is between two keys, or over all, until it makes no sense any more. Answers whether all of it

@@ -47,6 +47,14 @@ impl Answer {
         }
     }
 
+    /// The parts of a list within the answer.
+    pub fn list(&mut self) -> Result<Answer, StoreError> {
+        match self.0.pop_front() {
+            Some(list @ (Value::Array(_) | Value::Set(_))) => Ok(Answer::new(list)),
+            _ => Err(unexpected("a list")),
+        }
+    }
+
     pub fn text(&mut self) -> Result<String, StoreError> {
         String::from_utf8(self.bytes()?).map_err(|_| unexpected("UTF-8"))
     }
@@ -71,6 +79,9 @@ mod tests {
             assert!(answer.number().is_err());
         }
         assert!(answer.is_empty());
+        let mut nested = Answer::new(Value::Array(vec![Value::Array(vec![text("in")]), text("out")]));
+        assert_eq!(nested.list().unwrap().text().as_deref(), Ok("in"));
+        assert!(nested.list().is_err());
         assert!(Answer::new(Value::Boolean(true)).text().is_err());
         assert!(Answer::new(Value::BulkString(vec![0xff])).text().is_err());
         assert_eq!(Answer::new(text("whole")).text().as_deref(), Ok("whole"));

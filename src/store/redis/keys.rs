@@ -140,6 +140,14 @@ pub fn shelves(tenant: TenantId, shelf: Shelf) -> Vec<String> {
     key_in_each(&format!("{tenant}:{}", shelf_name(shelf)))
 }
 
+/// The tenant whose listing or shelf this key is; `None` for every other key.
+pub fn tenant_of(key: &[u8]) -> Option<TenantId> {
+    let (_, name) = std::str::from_utf8(key).ok()?.strip_prefix(PREFIX)?.split_once("}:")?;
+    let (tenant, what) = name.split_once(':')?;
+    let is_stored = ["settings", "kept", "logs", "keys", "data", "seen", "revoked"].contains(&what);
+    TenantId::parse(tenant).filter(|_| is_stored)
+}
+
 /// The name of a record on its shelf.
 pub fn record_name(record: &Record) -> String {
     match record {
@@ -204,6 +212,28 @@ mod tests {
         for number in [1, 300, 2_147_483_647] {
             let record = Record::Key(UserId::new(number).unwrap());
             assert_eq!(Slot::of(&shelf_of(TenantId(1), &record)), Slot::of(&base_of(&log(1, number))));
+        }
+    }
+
+    #[test]
+    fn listings_and_shelves_say_whose_they_are() {
+        let user = UserId::new(7).unwrap();
+        for record in [Record::Key(user), Record::Data(user), Record::Seen(user), Record::Revoked("a.b.c".into())] {
+            assert_eq!(tenant_of(shelf_of(TenantId(7), &record).as_bytes()), Some(TenantId(7)), "{record:?}");
+        }
+        for what in ["settings", "kept", "logs"] {
+            assert_eq!(tenant_of(listing(TenantId(99_999), what)[0].as_bytes()), Some(TenantId(99_999)), "{what}");
+        }
+        for other in [
+            "cometql:{14}:7:heard",
+            "cometql:{14}:7:n:kept",
+            "cometql:{14}:7:n:room:kept",
+            "cometql:{14}:7:keys:names",
+            "cometql:{14}:replicated",
+            "cometql:{nodes}:leases",
+            "{14}:7:kept",
+        ] {
+            assert_eq!(tenant_of(other.as_bytes()), None, "{other}");
         }
     }
 

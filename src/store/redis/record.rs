@@ -17,12 +17,36 @@ const DISMISSAL: u8 = 0;
 
 /// The body of a message that has no place yet.
 pub fn body_of(publish: &Publish) -> Vec<u8> {
-    let event = publish.event.as_str().as_bytes();
-    let text = publish.message.as_str().as_bytes();
-    let mut body = Vec::with_capacity(16 + 4 + 14 + 1 + event.len() + text.len());
-    body.extend_from_slice(publish.id.0.as_bytes());
-    body.extend_from_slice(&publish.user.map_or(0, UserId::number).to_be_bytes());
-    match publish.origin {
+    let Publish { id, user, origin, event, message, .. } = publish;
+    let mut body = Vec::new();
+    put_body(&mut body, *id, *user, *origin, event, message);
+    body
+}
+
+/// A message that has its place, whole.
+pub fn record_of(delivery: &Delivery) -> Vec<u8> {
+    let Delivery { position, id, user, origin, event, message, sent_at, .. } = delivery;
+    let mut record = vec![VERSION];
+    for number in [position.epoch, position.index, sent_at.0] {
+        record.extend_from_slice(&number.to_be_bytes());
+    }
+    put_body(&mut record, *id, *user, *origin, event, message);
+    record
+}
+
+fn put_body(
+    body: &mut Vec<u8>,
+    id: MessageId,
+    user: Option<UserId>,
+    origin: Option<ConnectionId>,
+    event: &Event,
+    message: &Message,
+) {
+    let (event, text) = (event.as_str().as_bytes(), message.as_str().as_bytes());
+    body.reserve_exact(16 + 4 + 14 + 1 + event.len() + text.len());
+    body.extend_from_slice(id.0.as_bytes());
+    body.extend_from_slice(&user.map_or(0, UserId::number).to_be_bytes());
+    match origin {
         None => body.push(0),
         Some(ConnectionId { node, shard, slot, serial }) => {
             body.push(1);
@@ -36,7 +60,6 @@ pub fn body_of(publish: &Publish) -> Vec<u8> {
     body.push(u8::try_from(event.len()).unwrap_or(0));
     body.extend_from_slice(event);
     body.extend_from_slice(text);
-    body
 }
 
 /// The message of a record, unless it is none.
@@ -132,6 +155,7 @@ mod tests {
             assert_eq!((read.id, read.user, read.origin), (written.id, written.user, origin));
             assert_eq!((&read.event, &read.message), (&written.event, &written.message));
             assert_eq!(read.sent_at, UnixMillis(1_700_000_000_123));
+            assert_eq!(record_of(&read), record(&written));
         }
     }
 

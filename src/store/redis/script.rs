@@ -66,6 +66,7 @@ pub struct Scripts {
     pub look: Script,
     pub listed: Script,
     pub set_record: Script,
+    pub adopt: Script,
     pub records: Script,
     pub renew: Script,
     pub disappear: Script,
@@ -93,6 +94,7 @@ impl Scripts {
             look: Script::new(include_str!("look.lua"), true),
             listed: Script::new(include_str!("listed.lua"), true),
             set_record: Script::new(include_str!("set_record.lua"), false),
+            adopt: Script::new(include_str!("adopt.lua"), false),
             records: Script::new(include_str!("records.lua"), true),
             renew: Script::new(include_str!("renew.lua"), true),
             disappear: Script::new(include_str!("disappear.lua"), true),
@@ -108,7 +110,7 @@ impl Scripts {
         }
     }
 
-    pub fn all(&self) -> [&Script; 22] {
+    pub fn all(&self) -> [&Script; 23] {
         [
             &self.publish,
             &self.register,
@@ -120,6 +122,7 @@ impl Scripts {
             &self.look,
             &self.listed,
             &self.set_record,
+            &self.adopt,
             &self.records,
             &self.renew,
             &self.disappear,

@@ -195,6 +195,7 @@ impl Subscriber {
 /// themselves.
 async fn tell_doubted(listened: Arc<Listened>, registry: Arc<Registry>, server: ServerId) {
     let doubted = listened.doubted(server);
+    registry.wills.tell_of(&doubted.iter().map(|doubt| doubt.base.as_str()).collect());
     let pipes = || doubted.iter().map(|doubt| (doubt.base.clone(), doubt.pipe.clone()));
     while let Err(error) = registry.tell_counts(pipes()).await {
         tracing::debug!("who listens here is told once more: {error}");
@@ -206,6 +207,7 @@ async fn tell_doubted(listened: Arc<Listened>, registry: Arc<Registry>, server: 
 /// The same of everything, when there is one server.
 async fn tell_all(listened: Arc<Listened>, registry: Arc<Registry>) {
     listened.tell_all();
+    registry.wills.tell_all();
     while let Err(error) = registry.tell_untold().await {
         tracing::debug!("who listens here is told once more: {error}");
         tokio::time::sleep(BACKOFF).await;

@@ -1,7 +1,7 @@
 //! Announcements that never came, on pipes where nothing follows that would show it: every pipe that is listened to is
 //! compared with Redis, over and over.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Registry {
             doubts.extend(newly);
             // While the socket is not read it is us who do not hear.
             if !gate.is_full() {
-                doubts.drain(..).for_each(|(base, head)| self.listened.lost(&base, head));
+                doubts.drain(..).for_each(|(base, head)| self.listened.missing(&base, head));
             }
         }
     }
@@ -62,16 +62,20 @@ impl Registry {
             call
         };
         let answers = ask_all(&self.commands, parts.iter().map(call).collect()).await?;
-        let mut ahead = Vec::new();
+        let (mut ahead, mut forgotten) = (Vec::new(), HashSet::new());
         for (part, mut answer) in parts.iter().zip(answers) {
             for base in part {
                 let head = Position { epoch: answer.number()?, index: answer.number()? };
-                self.listened.counted(base, answer.number()?);
+                if self.listened.is_told_again(base, answer.number()?) {
+                    forgotten.insert(base.as_str());
+                }
                 if self.listened.is_behind(base, head) {
                     ahead.push((base.clone(), head));
                 }
             }
         }
+        // What Redis has lost with the count.
+        self.wills.tell_of(&forgotten);
         Ok(ahead)
     }
 }

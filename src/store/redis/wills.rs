@@ -58,6 +58,14 @@ impl Wills {
         state.untold.extend(all);
     }
 
+    /// The same for pipes of these bases.
+    pub fn tell_of(&self, bases: &HashSet<&str>) {
+        let mut state = self.state();
+        let of_these = state.wills.keys().filter(|(base, _)| bases.contains(base.as_str()));
+        let of_these: Vec<Of> = of_these.cloned().collect();
+        state.untold.extend(of_these);
+    }
+
     pub fn untold(&self) -> Vec<Of> {
         self.state().untold.iter().cloned().collect()
     }
@@ -109,7 +117,9 @@ mod tests {
         assert_eq!(wills.untold(), std::slice::from_ref(&of));
         wills.told(&of, wills.kept(&of).as_deref());
         assert_eq!(wills.untold(), []);
-        wills.tell_all();
+        wills.tell_of(&HashSet::from(["another"]));
+        assert_eq!(wills.untold(), []);
+        wills.tell_of(&HashSet::from(["base"]));
         assert_eq!(wills.untold().len(), 1);
         wills.set(&of, None);
         wills.told(&of, None);

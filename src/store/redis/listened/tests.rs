@@ -263,11 +263,11 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
     for head in [at(1, 11), at(2, 3)] {
         assert!(listened.is_behind(BASE, head), "{head:?}");
     }
-    listened.lost(BASE, at(1, 11));
-    listened.lost(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [0]);
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
-    listened.lost(BASE, at(1, 11));
+    listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [11], "it came after all");
     listened.all_unsubscribed(SERVER);
     assert!(!listened.is_behind(BASE, at(1, 20)), "then all is lost");
@@ -277,8 +277,8 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
 fn a_count_that_redis_does_not_have_is_told_again() {
     let (listened, _ear) = registered(10);
     let version = listened.count(BASE, Mark::Leave).version;
-    listened.counted(BASE, version);
+    assert!(!listened.is_told_again(BASE, version));
     assert!(listened.untold().is_empty());
-    listened.counted(BASE, 0);
+    assert!(listened.is_told_again(BASE, 0));
     assert_eq!(listened.untold().len(), 1);
 }

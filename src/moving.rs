@@ -1,0 +1,21 @@
+//! Moving in from an original installation, and between stores. Runs instead of a node, and says of everything whether
+//! it came over.
+
+mod at_once;
+mod ini;
+mod original;
+mod report;
+mod texts;
+mod transfer;
+
+pub use self::ini::{Ini, IniError};
+pub use self::original::{Limits, Original, OriginalError};
+pub use self::report::Report;
+pub use self::transfer::{Positions, transfer};
+
+use crate::store::{Store, StoreError};
+
+/// Whether something is stored already.
+pub async fn has_anything(store: &dyn Store) -> Result<bool, StoreError> {
+    Ok(!store.tenants(None, 1).await?.is_empty())
+}
