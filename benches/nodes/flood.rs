@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::browser::Browser;
-use crate::house::{House, MESSAGE_BYTES, Publisher, Used};
+use crate::house::{Begin, House, MESSAGE_BYTES, Publisher, Used};
 
 const PIPES: usize = 24;
 /// To each node that publishes.
@@ -29,7 +29,7 @@ struct Round {
 }
 
 pub fn table() {
-    let shapes: [(&str, fn() -> House, &[usize], &[usize]); 6] = [
+    let shapes: [(&str, Begin, &[usize], &[usize]); 6] = [
         ("0        1       1", House::embedded, &[0], &[0]),
         ("1        1       1", || House::over_redis(1), &[0], &[0]),
         ("1        1       0", || House::over_redis(2), &[0], &[]),

@@ -9,6 +9,9 @@ use crate::redis::Redis;
 
 pub const MESSAGE_BYTES: usize = 128;
 
+/// How one begins.
+pub type Begin = fn() -> House;
+
 pub struct House {
     pub nodes: Vec<Node>,
     pub servers: Vec<Redis>,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::browser::Browser;
-use crate::house::{House, MESSAGE_BYTES, Publisher};
+use crate::house::{Begin, House, MESSAGE_BYTES, Publisher};
 
 const MESSAGES: usize = 1_000;
 const ROUNDS: usize = 5;
@@ -30,7 +30,7 @@ struct Round {
 }
 
 pub fn table() {
-    let shapes: [(&str, fn() -> House, usize); 3] = [
+    let shapes: [(&str, Begin, usize); 3] = [
         ("embedded", House::embedded, 0),
         ("same", || House::over_redis(2), 0),
         ("across", || House::over_redis(2), 1),

@@ -66,6 +66,6 @@ async fn a_cluster_replaces_a_primary_and_nothing_is_lost_in_silence() {
 
 /// Whether it is the primary of one of the pipes that all listen to.
 fn has_a_pipe(server: &Redis) -> bool {
-    let has = |pipe: &&str| server.ask(&["KEYS", &format!("*n:{pipe}*")]) != "*0\r\n";
-    server.ask(&["ROLE"]).contains("master") && PIPES.iter().any(|pipe| has(&pipe))
+    let has = |pipe: &str| server.ask(&["KEYS", &format!("*n:{pipe}*")]) != "*0\r\n";
+    server.ask(&["ROLE"]).contains("master") && PIPES.iter().any(|pipe| has(pipe))
 }

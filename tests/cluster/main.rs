@@ -38,7 +38,7 @@ use mysql_async::{Conn, OptsBuilder};
 use house::{House, PASSWORD};
 
 /// Far longer than anything here takes.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Whether the long tests run, too.
 #[allow(dead_code)]
