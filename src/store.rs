@@ -100,6 +100,12 @@ pub trait Store: Send + Sync {
     /// nobody listens to it any more. From now on he is away; of all nodes that ask at once, one is told so.
     async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError>;
 
+    /// Logs whose users were said to have gone though they are on this node, which was taken for dead: each is told once,
+    /// and from then on the others are to know that he is here.
+    async fn appeared(&self) -> Vec<Pipe> {
+        Vec::new()
+    }
+
     /// What is to be published to `pipe` for a connection of this node should the node die; `None`: nothing any more.
     async fn set_will(
         &self,

@@ -205,8 +205,8 @@ async fn everybody_in_a_crowded_pipe_is_listed_once() {
 #[tokio::test]
 async fn of_a_crowd_of_browsers_the_first_ten_thousand_of_the_own_tenant_are_in_the_processlist() {
     // Every other one is somebody else's.
-    let mut shard = StillShard::default();
-    shard.connected = (0..20_050).map(|slot| connected(slot, TenantId(5 + slot % 2), None)).collect();
+    let crowd = (0..20_050).map(|slot| connected(slot, TenantId(5 + slot % 2), None)).collect();
+    let shard = StillShard { connected: crowd, ..StillShard::default() };
     let world = world_with(shard).await;
     let mut caller = world.caller("5", None).unwrap();
     let processes = rows(&mut caller, "SHOW PROCESSLIST", &[]).await;

@@ -38,11 +38,23 @@ impl Node {
             if let Err(error) = self.join().await {
                 tracing::debug!("this node does not know its number: {error}");
             }
+            self.welcomes_back().await;
             let looked_at = Instant::now();
             match self.sees_to_some(nothing_was_left_at + self.grace()).await {
                 Ok(Found::Nothing) => nothing_was_left_at = looked_at,
                 Ok(Found::Some) => {}
                 Err(error) => tracing::debug!("it is not known what other nodes left behind: {error}"),
+            }
+        }
+    }
+
+    /// This node was taken for dead, and its users for gone.
+    async fn welcomes_back(&self) {
+        for log in self.store.appeared().await {
+            if let Pipe::Log(tenant, user) = log
+                && let Err(error) = self.has_appeared(tenant, user).await
+            {
+                tracing::warn!("nobody was told that user {} of tenant {tenant} is here: {error}", user.number());
             }
         }
     }

@@ -286,6 +286,10 @@ impl Store for Redis {
         self.registry.tell_will(&of).await
     }
 
+    async fn appeared(&self) -> Vec<Pipe> {
+        self.registry.take_appeared()
+    }
+
     async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
         self.registry.left_behind().await
     }

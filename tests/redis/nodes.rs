@@ -140,6 +140,24 @@ fn a_node_that_was_taken_for_dead_comes_back_as_another_with_all_that_was_said()
 }
 
 #[test]
+fn who_was_said_to_have_gone_from_a_node_that_lives_appears_again() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        assert!(node.store.listen(&log(7), EarId(0)).await.unwrap().has_appeared);
+        let name = names(&server, "leases").remove(0);
+        // As when it was cut off for so long, and another has said that the user has gone.
+        server.ask(&["HDEL", &key(&server, "1:l:7"), "present"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        server.ask(&["HSET", "cometql:{nodes}:gone", &name, "1 1 0 - 0"]);
+        until(vec![log(7)], async || node.store.appeared().await).await;
+        until(true, async || names(&server, "leases").len() == 1 && names(&server, "leases") != [name.clone()]).await;
+        assert_eq!(node.store.appeared().await, [], "once");
+        assert!(!node.store.listen(&log(7), EarId(0)).await.unwrap().has_appeared);
+    });
+}
+
+#[test]
 fn nobody_is_taken_for_dead_because_redis_was_away() {
     told(async {
         let mut server = Server::that_keeps();

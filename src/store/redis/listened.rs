@@ -60,6 +60,8 @@ struct Entry {
     dismissed: Dismissed,
     /// Whether the others were told that the user of this log is here; Redis may have forgotten it.
     is_marked: bool,
+    /// Others were told that he has gone, though he is here.
+    is_missed: bool,
 }
 
 /// The newest message of a pipe, as far as it is known here.
@@ -154,7 +156,11 @@ impl Listened {
         let version = table.version;
         let Some(entry) = table.pipes.get_mut(base) else { return Count { connections: 0, version, mark } };
         entry.counted = version;
-        let mark = if entry.is_marked { Mark::Again } else { mark };
+        let mark = match (entry.is_marked, entry.is_missed) {
+            (true, _) => Mark::Again,
+            (false, true) => Mark::Tell,
+            (false, false) => mark,
+        };
         Count { connections: entry.listeners.count(), version, mark }
     }
 
@@ -175,6 +181,7 @@ impl Listened {
                 return;
             }
             entry.is_marked = count.connections > 0 && count.mark != Mark::Leave;
+            entry.is_missed = false;
         }
         table.untold.remove(base);
         table.forget(base);
@@ -189,7 +196,7 @@ impl Listened {
 
     /// The others take the users who are here for gone.
     pub fn unmark_all(&self) {
-        self.table().pipes.values_mut().for_each(|entry| entry.is_marked = false);
+        self.table().pipes.values_mut().for_each(|entry| entry.is_missed |= std::mem::take(&mut entry.is_marked));
     }
 
     /// Redis may have forgotten what it was told.
@@ -329,6 +336,7 @@ impl Entry {
             told_lost: None,
             dismissed: Dismissed::default(),
             is_marked: false,
+            is_missed: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What Redis is told of this node: that it is there, how many connections listen to which pipe, and their wills.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -33,6 +33,8 @@ pub struct Registry {
     pub wills: Wills,
     pub letters: Letters,
     pub clock: Arc<dyn Clock>,
+    /// Logs whose users are marked as here again, and of whom nobody has said so.
+    appeared: Mutex<Vec<Pipe>>,
 }
 
 impl Registry {
@@ -43,7 +45,7 @@ impl Registry {
         clock: Arc<dyn Clock>,
     ) -> Result<Registry, StoreError> {
         let (wills, letters) = (Wills::default(), Letters::default());
-        Ok(Registry { nodes: Nodes::new()?, commands, listened, wills, letters, clock })
+        Ok(Registry { nodes: Nodes::new()?, commands, listened, wills, letters, clock, appeared: Mutex::default() })
     }
 
     /// Tells how many connections of this node listen to a pipe now, and hears where it stands.
@@ -61,6 +63,19 @@ impl Registry {
         let dismissed_at = answer.number()?;
         self.listened.told(base, count, Told { newest: Newest { position, id }, dismissed_at });
         Ok(Listening { position, listeners, has_appeared: answer.truth()? })
+    }
+
+    /// The same once more. Of a user who was taken for gone meanwhile the others are to be told.
+    async fn tell_again(&self, base: &str, pipe: Pipe) -> Result<(), StoreError> {
+        if self.tell(base, &pipe, Mark::Leave).await?.has_appeared {
+            self.appeared.lock().unwrap_or_else(PoisonError::into_inner).push(pipe);
+        }
+        Ok(())
+    }
+
+    /// Of whom they are to be told, each once.
+    pub fn take_appeared(&self) -> Vec<Pipe> {
+        std::mem::take(&mut *self.appeared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Tells a will as it is now.
@@ -104,7 +119,7 @@ impl Registry {
             let registry = Arc::clone(self);
             calls.spawn(async move {
                 match untold {
-                    Untold::Count(base, pipe) => registry.tell(&base, &pipe, Mark::Leave).await.map(drop),
+                    Untold::Count(base, pipe) => registry.tell_again(&base, pipe).await,
                     Untold::Will(of) => registry.tell_will(&of).await,
                 }
             });
