@@ -12,7 +12,7 @@
 //! *flood*: publishers that each wait for their OK, as many to each node that publishes, for a while; a browser at each
 //! node that listens hears every pipe.
 //!
-//! * *servers*: of Redis; 0 is the embedded store. *publish*, *listen*: the nodes that do, counted from the first;
+//! * *servers*: of Redis, 3 in a Cluster; 0 is the embedded store. *publish*, *listen*: the nodes that do, counted from the first;
 //!   where both say 3, they are the same three. `1 + 2` listens at two others.
 //! * *messages/s*: acknowledged, of the middle round; *ratio*: to `embedded`. Publishers, browsers, nodes and Redis share
 //!   the cores of one machine, so it says how the work is dealt and not what many machines do. That follows from

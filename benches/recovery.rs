@@ -32,6 +32,7 @@ mod node;
 #[path = "world/publisher.rs"]
 mod publisher;
 #[path = "world/redis.rs"]
+#[allow(dead_code)]
 mod redis;
 
 use std::time::{Duration, Instant};

@@ -29,13 +29,15 @@ struct Round {
 }
 
 pub fn table() {
-    let shapes: [(&str, Begin, &[usize], &[usize]); 6] = [
+    let shapes: [(&str, Begin, &[usize], &[usize]); 8] = [
         ("0        1       1", House::embedded, &[0], &[0]),
         ("1        1       1", || House::over_redis(1), &[0], &[0]),
         ("1        1       0", || House::over_redis(2), &[0], &[]),
         ("1        1   1 + 1", || House::over_redis(2), &[0], &[1]),
         ("1        1   1 + 2", || House::over_redis(3), &[0], &[1, 2]),
         ("1        3       3", || House::over_redis(3), &[0, 1, 2], &[0, 1, 2]),
+        ("3        1       1", || House::over_cluster(1), &[0], &[0]),
+        ("3        3       3", || House::over_cluster(3), &[0, 1, 2], &[0, 1, 2]),
     ];
     println!(
         "{:>7} {:>7} {:>7} {:>12} {:>7} {:>14} {:>12} {:>8}",

@@ -34,6 +34,12 @@ impl House {
         House::at(nodes, &redis.address(), vec![redis])
     }
 
+    /// So many nodes over a Redis Cluster of three primaries.
+    pub fn over_cluster(nodes: usize) -> House {
+        let servers = Redis::cluster(3).expect("redis-server starts; tests/run installs it");
+        House::at(nodes, &servers[0].cluster_address(), servers)
+    }
+
     pub fn at(nodes: usize, store: &str, servers: Vec<Redis>) -> House {
         // Pings would count as messages.
         let flags = ["--ping-seconds", "3600", "--store", store];

@@ -56,7 +56,7 @@ pub(super) fn commands() -> [clap::Command; 2] {
     let file = Arg::new("FILE").value_parser(path());
     let flag = |name: &'static str| Arg::new(name).long(name);
     let import = clap::Command::new("import")
-        .about("Bring what `export` or `backup` wrote, or an original installation, into the store; then exit")
+        .about("Bring what `export` or `backup` wrote, or what CppComet has, into the store; then exit")
         .after_help("The store is the one of the settings: --data-dir or --store. See docs/MOVING.md.")
         .arg(file.clone().help("What `export` or `backup` wrote").conflicts_with_all(["ini", "mysql", "config-out"]))
         .arg(flag("ini").value_name("FILE").value_parser(path()).help("comet.ini of an original installation"))

@@ -159,8 +159,7 @@ pub(super) static SETTINGS: &[Setting] = &[
         key: "store",
         flag: "store",
         group: DATA,
-        about: "embedded, or the Redis that many nodes share: redis://, rediss://, redis+unix://, \
-                redis+sentinel://HOST,HOST/NAME, redis+cluster://HOST,HOST (see docs/REDIS.md)",
+        about: "embedded, or the Redis that nodes share: docs/REDIS.md has the forms",
         default: Some("embedded"),
         example: "redis://127.0.0.1:6379/0",
         kind: Kind::Store(|draft| &mut draft.redis),

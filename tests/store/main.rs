@@ -141,6 +141,13 @@ fn over_own_stores<F: Future<Output = ()>>(promise: impl Fn(World) -> F) {
     println!("over the store: Redis");
     let redis = redis::Redis::start();
     over_redis(&runtime, &redis.url(), &promise);
+    match redis::Redis::valkey() {
+        Some(valkey) => {
+            println!("over the store: Valkey");
+            over_redis(&runtime, &valkey.url(), &promise);
+        }
+        None => println!("not over Valkey: tests/install_valkey could not get it"),
+    }
 }
 
 /// The same over those that all promises share, one after the other.

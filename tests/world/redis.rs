@@ -26,6 +26,10 @@ pub use sentinels::Sentinels;
 /// Far longer than a start or an answer takes.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+const PROGRAM: &str = "redis-server";
+/// Where tests/install_valkey puts it.
+const VALKEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/valkey/usr/bin/valkey-server");
+
 /// A server that answers. It is killed when this is dropped.
 pub struct Redis {
     directory: TempDir,
@@ -35,6 +39,7 @@ pub struct Redis {
     tls_port: Option<u16>,
     /// Its file of settings, if it is a Sentinel.
     sentinel: Option<PathBuf>,
+    program: PathBuf,
 }
 
 /// Ends servers that live as long as the tests of a file, when the process that runs them has ended.
@@ -81,9 +86,22 @@ impl Redis {
     pub fn with(flags: &[&str]) -> Redis {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: None };
+        let mut redis =
+            Redis { directory, flags, process: None, tls_port: None, sentinel: None, program: PROGRAM.into() };
         redis.start_again();
         redis
+    }
+
+    /// The same of Valkey, where there is one.
+    pub fn valkey() -> Option<Redis> {
+        let flags = ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec();
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let program = PathBuf::from(VALKEY);
+        program.exists().then(|| {
+            let mut valkey = Redis { directory, flags, process: None, tls_port: None, sentinel: None, program };
+            valkey.start_again();
+            valkey
+        })
     }
 
     /// One on a port of loopback, unless somebody has taken it.
@@ -91,7 +109,8 @@ impl Redis {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let port = port.to_string();
         let flags = ["--port", &port].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
-        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: None };
+        let mut redis =
+            Redis { directory, flags, process: None, tls_port: None, sentinel: None, program: PROGRAM.into() };
         redis.started().map(|()| redis)
     }
 
@@ -101,7 +120,8 @@ impl Redis {
         let file = directory.path().join("sentinel.conf");
         std::fs::write(&file, settings).expect("it can be written");
         let flags = vec!["--port".to_owned(), port.to_string(), "--sentinel".to_owned()];
-        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: Some(file) };
+        let mut redis =
+            Redis { directory, flags, process: None, tls_port: None, sentinel: Some(file), program: PROGRAM.into() };
         redis.started().map(|()| redis)
     }
 
@@ -117,7 +137,8 @@ impl Redis {
         let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-ca-cert-file", &certificate];
         let flags = [&["--save", "", "--tls-auth-clients", "no"], &files[..]].concat();
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut redis = Redis { directory, flags, process: None, tls_port: None, sentinel: None };
+        let mut redis =
+            Redis { directory, flags, process: None, tls_port: None, sentinel: None, program: PROGRAM.into() };
         // It cannot choose a port itself, and somebody else may take the free one that was found before it does.
         for _ in 0..10 {
             let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
@@ -171,7 +192,7 @@ impl Redis {
     }
 
     fn started(&mut self) -> Result<(), String> {
-        let mut child = Command::new("redis-server")
+        let mut child = Command::new(&self.program)
             .args(&self.sentinel)
             .args(["--port", "0", "--bind", "127.0.0.1", "--daemonize", "no", "--unixsocket"])
             .arg(self.socket())
@@ -182,7 +203,7 @@ impl Redis {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("redis-server starts; tests/run installs it");
+            .expect("it starts; tests/run installs it");
         let printed = BufReader::new(child.stdout.take().expect("it is piped"));
         self.process = Some(child);
         let (sender, lines) = channel();

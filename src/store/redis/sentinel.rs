@@ -15,6 +15,8 @@ use super::server::Kept;
 
 /// How often they are asked, and how long one may take to answer.
 const ASK: Duration = Duration::from_secs(1);
+/// How often while the primary cannot be reached.
+const ASK_SOON: Duration = Duration::from_millis(200);
 
 pub struct Sentinels {
     watched: Watched,
@@ -41,7 +43,7 @@ impl Sentinels {
     pub async fn follow(mut self, place: watch::Sender<Place>, server: Arc<Kept>) {
         let mut said = String::new();
         loop {
-            tokio::time::sleep(ASK).await;
+            tokio::time::sleep(if server.why_broken().is_some() { ASK_SOON } else { ASK }).await;
             let (named, why) = self.ask_all().await;
             if named.is_empty() && said != why {
                 tracing::warn!("no Sentinel says where the primary is: {why}");
@@ -58,6 +60,7 @@ impl Sentinels {
                 tracing::warn!("the Sentinels name Redis at {next} as the primary, and {here} no more");
                 place.send_replace(next);
             }
+            server.asked.send_modify(|times| *times += 1);
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Server {
     pub id: ServerId,
     /// Where it is; Sentinels may say that it is somewhere else now.
     pub place: watch::Receiver<Place>,
+    /// How often the Sentinels have been asked where it is.
+    pub asked: watch::Sender<u64>,
     pub line: watch::Sender<Line>,
     /// Held while the positions of its pipes are compared with what was heard, until commands can be given or the slots
     /// are its own.
@@ -43,6 +45,7 @@ impl Server {
         Server {
             id,
             place,
+            asked: watch::Sender::new(0),
             line: watch::Sender::new(Line::Broken(NOT_TRIED.into())),
             opening: Arc::default(),
             changed: StdMutex::default(),

@@ -35,6 +35,9 @@ impl Upkeep {
     /// Opens a connection; commands can be given by it from then on.
     async fn open(&self, place: &Place, number: u64) -> Result<Connection, String> {
         let connection = Connection::open(place, None, self.wait).await?;
+        if self.asks_for_role && number > 1 {
+            self.must_still_be_named(place).await?;
+        }
         let mut commands = connection.commands.clone();
         let preparing = async {
             let advice = look_at(&mut commands).await?;
@@ -57,6 +60,15 @@ impl Upkeep {
         let late = |_| format!("it has not answered within {} ms", self.wait.as_millis());
         timeout(self.wait, preparing).await.map_err(late).and_then(|prepared| prepared)?;
         Ok(connection)
+    }
+
+    /// A primary that has died may be there again, with nothing, in the place that it has lost meanwhile: whoever was
+    /// asked after this connection was made knows. A question that was on its way by then does not count.
+    async fn must_still_be_named(&self, place: &Place) -> Result<(), String> {
+        let mut asked = self.server.asked.subscribe();
+        let enough = *asked.borrow() + 2;
+        let _ = asked.wait_for(|times| *times >= enough).await;
+        if self.server.place.borrow().is(place) { Ok(()) } else { Err(MOVED.into()) }
     }
 
     /// Before anything is numbered: pipes that have gone back begin a new epoch. Before anybody is counted: this node
