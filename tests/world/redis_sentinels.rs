@@ -72,6 +72,15 @@ impl Sentinels {
         self.named_by(&self.sentinels[0])
     }
 
+    /// Has the replica take the place of the primary.
+    pub fn fail_over(&self) {
+        let before = self.primary();
+        let said = self.sentinels[0].ask(&["SENTINEL", "FAILOVER", "main"]);
+        assert!(said.starts_with("+OK"), "{said}");
+        until("another is the primary", || self.have_left(before));
+        self.until_whole();
+    }
+
     /// Whether no Sentinel says any more that it is this one.
     pub fn have_left(&self, server: usize) -> bool {
         self.sentinels.iter().all(|sentinel| self.named_by(sentinel) != server)
