@@ -73,6 +73,12 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
+/// Whether a primary, as it says of its replication, has a replica that gets what is written from now on. Until the
+/// replica has acknowledged something, it gets nothing, although both call it connected.
+fn is_followed(info: &str) -> bool {
+    info.contains("role:master") && info.contains("state=online") && !info.contains(",offset=0,")
+}
+
 impl Redis {
     pub fn start() -> Redis {
         Redis::with(&["--save", "", "--appendonly", "no"])

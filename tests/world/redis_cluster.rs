@@ -1,6 +1,6 @@
 //! A Redis Cluster of three primaries with a replica each, on ports of loopback.
 
-use super::{Redis, free_ports, until};
+use super::{Redis, free_ports, is_followed, until};
 
 const SLOTS: u16 = 16_384;
 const PRIMARIES: u16 = 3;
@@ -88,7 +88,7 @@ impl Cluster {
         });
         self.all("has what its primary has", |server| {
             let info = server.ask(&["INFO", "replication"]);
-            info.contains("role:master") || info.contains("master_link_status:up")
+            info.contains("master_link_status:up") || is_followed(&info)
         });
     }
 

@@ -1,6 +1,6 @@
 //! A primary, a replica and three Sentinels that look after them, on ports of loopback.
 
-use super::{Redis, free_ports, until};
+use super::{Redis, free_ports, is_followed, until};
 
 const SENTINELS: usize = 3;
 
@@ -62,8 +62,8 @@ impl Sentinels {
             })
         });
         until("the replica follows", || {
-            let replica = &self.servers[1 - self.primary()];
-            replica.tried(&["INFO", "replication"]).is_ok_and(|info| info.contains("master_link_status:up"))
+            let info = self.servers[self.primary()].tried(&["INFO", "replication"]);
+            info.is_ok_and(|info| is_followed(&info))
         });
     }
 
