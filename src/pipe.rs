@@ -247,6 +247,13 @@ pub struct Position {
     pub index: u64,
 }
 
+impl Position {
+    /// Of the message behind this one.
+    pub fn next(self) -> Position {
+        Position { index: self.index + 1, ..self }
+    }
+}
+
 /// How much of a pipe is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retention {

@@ -4,6 +4,9 @@
 //! by the committer alone, after its messages are safe; while something of a pipe is with the committer, everything
 //! of that pipe goes there, so that nothing overtakes.
 
+mod announcing;
+mod stripe;
+
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::mpsc::Sender;
@@ -11,21 +14,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use self::announcing::Announcing;
+use self::stripe::{STRIPES, Stripe};
 use super::committer::Work;
 use super::disk::Disk;
 use super::head::Head;
 use super::live_pipe::{LivePipe, Sought};
 use super::repeats::{First, Repeats};
-use super::window::NodeBytes;
+use super::window::{NodeBytes, Windows};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, MessageId, Pipe, PipeName, Position, Retention};
 use crate::store::{Ear, EarId, Listening, News, PageMax, Publish, Published, Room, StoreError};
 use crate::user::{TenantId, UserId};
-
-/// Pipes are spread over so many locks.
-const STRIPES: usize = 64;
-/// Most pipes that nobody keeps or hears, over all stripes; past it they are forgotten sooner.
-const IDLE_PIPES_MAX: usize = 100_000;
 
 pub struct Live {
     stripes: Vec<Mutex<Stripe>>,
@@ -34,20 +34,7 @@ pub struct Live {
     disk: Arc<Disk>,
     /// Locked inside a stripe, never the other way round.
     repeats: Mutex<Repeats>,
-    /// What all windows take.
-    window_bytes: NodeBytes,
-    /// Most of that.
-    window_bytes_max: usize,
-}
-
-#[derive(Default)]
-struct Stripe {
-    /// Boxed: a table that has just grown is half empty, and there may be a pipe for every user.
-    pipes: HashMap<Pipe, Box<LivePipe>>,
-    /// Idle pipes are looked for when the stripe has grown to this.
-    sweep_at: usize,
-    /// Some that were found, to be forgotten one by one.
-    going: Vec<Pipe>,
+    windows: Windows,
 }
 
 /// What became of a batch that was handed in.
@@ -74,8 +61,7 @@ impl Live {
             ears,
             disk,
             repeats: Mutex::default(),
-            window_bytes: NodeBytes::default(),
-            window_bytes_max,
+            windows: Windows { bytes: NodeBytes::default(), bytes_max: window_bytes_max },
         }
     }
 
@@ -120,11 +106,7 @@ impl Live {
     /// Numbers and announces the batch, or hands all of it to the committer if any of its pipes keeps messages.
     pub fn publish(&self, batch: Vec<Publish>, rooms: Rooms, now: UnixMillis, committer: &Sender<Work>) -> Routed {
         let mut locked = self.lock(batch.iter().map(|publish| &publish.pipe));
-        let must_queue = batch.iter().any(|publish| {
-            let pipe = locked.pipe(&publish.pipe, now);
-            pipe.head.retention.keeps() || pipe.with_committer > 0
-        });
-        if must_queue {
+        if batch.iter().any(|publish| locked.is_for_the_committer(&publish.pipe)) {
             for publish in &batch {
                 locked.pipe(&publish.pipe, now).with_committer += 1;
             }
@@ -134,25 +116,29 @@ impl Live {
             let _ = committer.send(Work::Publish { batch, rooms, reply });
             return Routed::Queued(answer);
         }
-        let numbered = batch.into_iter().map(|publish| self.number(publish, &mut locked, now)).collect();
-        Routed::Announced(locked.announce(numbered, rooms))
+        let mut announcing = Announcing::of(batch.len());
+        for publish in batch {
+            self.announce(publish, &mut locked, &mut announcing, now);
+        }
+        Routed::Announced(announcing.end(&self.ears, rooms))
     }
 
-    /// Numbers a message that is not kept.
-    fn number(&self, publish: Publish, locked: &mut Locked<'_>, now: UnixMillis) -> Numbered {
-        let chosen = publish.id_is_chosen.then_some(publish.id);
-        if let Some(first) = chosen.and_then(|id| self.first(&publish.pipe, id, now)) {
-            return Numbered::Repeat(first);
+    /// Numbers and announces a message that is not kept.
+    fn announce(&self, publish: Publish, locked: &mut Locked<'_>, announcing: &mut Announcing, now: UnixMillis) {
+        let chosen = publish.id_is_chosen.then(|| (publish.pipe.clone(), publish.id));
+        if let Some(first) = chosen.as_ref().and_then(|(pipe, id)| self.first(pipe, *id, now)) {
+            return announcing.add_repeat(first);
         }
-        let live = locked.pipe(&publish.pipe, now);
-        live.head.position.index += 1;
-        let position = live.head.position;
-        let receivers = live.receivers(publish.sender_listens);
-        if let Some(id) = chosen {
-            let published = Published { position, receivers, is_repeat: false };
-            self.remember(First { pipe: publish.pipe.clone(), id, published, at: now }, now);
+        let published = if locked.is_forgotten_at_once(&publish.pipe) {
+            announcing.add_unheard(Head::new(&publish.pipe).position.next())
+        } else {
+            let live = locked.pipe(&publish.pipe, now);
+            let (position, receivers) = (live.head.position.next(), live.receivers(publish.sender_listens));
+            announcing.add(live, Arc::new(publish.numbered(position, now)), receivers, &self.windows)
+        };
+        if let Some((pipe, id)) = chosen {
+            self.remember(First { pipe, id, published, at: now }, now);
         }
-        Numbered::First(Arc::new(publish.numbered(position, now)), receivers)
     }
 
     /// What was answered when a message was first published under this chosen id.
@@ -216,17 +202,8 @@ impl Live {
     pub fn let_go(&self, stripe: usize, now: UnixMillis) {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
         let mut stripe = self.stripe(stripe % STRIPES);
-        let pipes = &mut stripe.pipes;
-        pipes.retain(|_, live| {
-            live.let_go(now);
-            !live.is_forgotten(now)
-        });
-        if pipes.len() < pipes.capacity() / 4 {
-            pipes.shrink_to_fit();
-        }
-        if pipes.is_empty() {
-            stripe.going = Vec::new();
-        }
+        stripe.sweep(now);
+        stripe.shrink();
     }
 
     /// Where a pipe stands.
@@ -300,14 +277,12 @@ pub struct Locked<'l> {
 impl Locked<'_> {
     /// The pipe, made when it is not there. Its stripe must be among the locked.
     pub fn pipe(&mut self, pipe: &Pipe, now: UnixMillis) -> &mut LivePipe {
-        let number = stripe_of(pipe);
-        let place = self.stripes.iter().position(|(of, _)| *of == number).unwrap_or(0);
-        debug_assert_eq!(self.stripes[place].0, number, "the stripe of {pipe:?} is not locked");
-        let stripe = &mut self.stripes[place].1;
+        let recalling = self.live;
+        let stripe = self.stripe(pipe);
         if !stripe.pipes.contains_key(pipe) {
             stripe.make_room(now);
         }
-        let anew = || LivePipe::new(self.live.recall(pipe), now);
+        let anew = || LivePipe::new(recalling.recall(pipe), now);
         let live = stripe.pipes.entry(pipe.clone()).or_insert_with(|| Box::new(anew()));
         live.let_go(now);
         if live.is_forgotten(now) {
@@ -316,6 +291,27 @@ impl Locked<'_> {
         }
         live.used_at = now;
         live
+    }
+
+    /// Whether what is published to a pipe must be kept, or come behind something that must.
+    fn is_for_the_committer(&mut self, pipe: &Pipe) -> bool {
+        match self.stripe(pipe).pipes.get(pipe) {
+            Some(live) => live.head.retention.keeps() || live.with_committer > 0,
+            None => Retention::default_of(pipe).keeps(),
+        }
+    }
+
+    /// Whether a pipe that nobody keeps is not known here, so that nobody hears it, and there are too many of those.
+    fn is_forgotten_at_once(&mut self, pipe: &Pipe) -> bool {
+        let stripe = self.stripe(pipe);
+        stripe.is_full() && !stripe.pipes.contains_key(pipe)
+    }
+
+    fn stripe(&mut self, pipe: &Pipe) -> &mut Stripe {
+        let number = stripe_of(pipe);
+        let place = self.stripes.iter().position(|(of, _)| *of == number).unwrap_or(0);
+        debug_assert_eq!(self.stripes[place].0, number, "the stripe of {pipe:?} is not locked");
+        &mut self.stripes[place].1
     }
 
     /// The committer is done with one piece of work of this pipe, and this is what the pipe keeps now. The position
@@ -336,73 +332,18 @@ impl Locked<'_> {
 
     /// Puts numbered messages into the windows of their pipes and into every ear that hears them, in order.
     pub fn announce(&mut self, numbered: Vec<Numbered>, rooms: Rooms) -> Vec<Published> {
-        let mut news: Vec<Vec<News>> = vec![Vec::new(); self.live.ears.len()];
-        let mut published = Vec::with_capacity(numbered.len());
+        let mut announcing = Announcing::of(numbered.len());
         for numbered in numbered {
-            let (delivery, receivers) = match numbered {
-                Numbered::First(delivery, receivers) => (delivery, receivers),
-                Numbered::Repeat(first) => {
-                    published.push(first);
-                    continue;
+            match numbered {
+                Numbered::First(delivery, receivers) => {
+                    let windows = &self.live.windows;
+                    let live = self.pipe(&delivery.pipe, delivery.sent_at);
+                    announcing.add(live, delivery, receivers, windows);
                 }
-            };
-            published.push(Published { position: delivery.position, receivers, is_repeat: false });
-            let (window_bytes, window_bytes_max) = (&self.live.window_bytes, self.live.window_bytes_max);
-            let live = self.pipe(&delivery.pipe, delivery.sent_at);
-            live.stand_behind(&delivery, window_bytes, window_bytes_max);
-            for ear in live.listeners().ears() {
-                if let Some(news) = news.get_mut(usize::from(ear.0)) {
-                    news.push(News::Delivery(Arc::clone(&delivery)));
-                }
+                Numbered::Repeat(first) => announcing.add_repeat(first),
             }
         }
-        let mut rooms: HashMap<EarId, Room> = rooms.into_iter().collect();
-        for (id, (ear, news)) in (0..).map(EarId).zip(self.live.ears.iter().zip(news)) {
-            if !news.is_empty() {
-                ear.push(news, rooms.remove(&id));
-            }
-        }
-        published
-    }
-}
-
-impl Stripe {
-    /// One more pipe is about to come: forgets one that nobody keeps or hears, when there are too many. They are looked
-    /// for only when the stripe has doubled or all that were found have gone, and go one by one, so that a name costs
-    /// the same however many there are, and its memory is that of another.
-    fn make_room(&mut self, now: UnixMillis) {
-        if self.going.is_empty() && self.pipes.len() >= self.sweep_at.max(16) {
-            self.sweep(now);
-        }
-        if let Some(pipe) = self.going.pop()
-            && self.pipes.get(&pipe).is_some_and(|live| live.is_idle())
-        {
-            self.pipes.remove(&pipe);
-        }
-    }
-
-    /// Finds pipes that nobody keeps or hears, if they are too many, or have been quiet for long.
-    fn sweep(&mut self, now: UnixMillis) {
-        let (mut heard, mut unheard, mut forgotten) = (Vec::new(), Vec::new(), Vec::new());
-        for (pipe, live) in &mut self.pipes {
-            live.let_go(now);
-            if live.is_forgotten(now) {
-                forgotten.push(pipe.clone());
-            } else if live.is_idle() {
-                let found = if live.is_heard(now) { &mut heard } else { &mut unheard };
-                found.push(pipe.clone());
-            }
-        }
-        let (idle, idle_max) = (heard.len() + unheard.len(), IDLE_PIPES_MAX / STRIPES);
-        // Who was heard a moment ago goes last: a browser that comes back would see a new epoch.
-        if heard.len() > idle_max {
-            self.going.append(&mut heard);
-        }
-        if idle > idle_max {
-            self.going.append(&mut unheard);
-        }
-        self.going.append(&mut forgotten);
-        self.sweep_at = self.pipes.len().max(2 * (self.pipes.len() - self.going.len()));
+        announcing.end(&self.live.ears, rooms)
     }
 }
 

@@ -1,10 +1,9 @@
 //! One pipe as it is in memory: where it stands, who hears it, and the window of its last messages.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::head::Head;
-use super::window::{NodeBytes, Window};
+use super::window::{Window, Windows};
 use crate::clock::UnixMillis;
 use crate::pipe::{Delivery, Pipe, Position};
 use crate::store::listeners::Listeners;
@@ -144,16 +143,16 @@ impl LivePipe {
 
     /// The pipe stands behind this message now. Its window has it, if the pipe is heard and the node has room; a
     /// window that is given up begins again behind it.
-    pub fn stand_behind(&mut self, delivery: &Arc<Delivery>, window_bytes: &NodeBytes, window_bytes_max: usize) {
+    pub fn stand_behind(&mut self, delivery: &Arc<Delivery>, windows: &Windows) {
         self.let_go(delivery.sent_at);
         self.head.position = delivery.position;
         let before = delivery.position.index.saturating_sub(1);
         // What a pipe without a history lacks behind its floor was deleted; one with a history has it there.
         let floor = if self.head.retention.keeps() { before } else { self.head.floor.min(before) };
         if self.is_heard(delivery.sent_at) {
-            let window = self.window.get_or_insert_with(|| Box::new(Window::new(floor, window_bytes)));
+            let window = self.window.get_or_insert_with(|| Box::new(Window::new(floor, &windows.bytes)));
             window.push(delivery);
-            if window.is_empty() || window_bytes.load(Ordering::Relaxed) > window_bytes_max {
+            if window.is_empty() || windows.are_too_large() {
                 self.window = None;
             }
         }

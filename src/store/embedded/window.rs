@@ -18,6 +18,20 @@ const PLACE_BYTES: usize = 512;
 /// What the windows of a node take together, in bytes.
 pub type NodeBytes = Arc<AtomicUsize>;
 
+/// All windows of a node.
+pub struct Windows {
+    /// What they take.
+    pub bytes: NodeBytes,
+    /// Most of that.
+    pub bytes_max: usize,
+}
+
+impl Windows {
+    pub fn are_too_large(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > self.bytes_max
+    }
+}
+
 pub struct Window {
     /// Every message behind this index is here, but for what was deleted.
     floor: u64,

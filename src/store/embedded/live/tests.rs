@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::stripe::IDLE_PIPES_MAX;
 use super::*;
 use crate::clock::Clock;
 use crate::pipe::Message;
@@ -29,6 +30,37 @@ fn a_million_names_used_once_leave_little_behind() {
     let left: Vec<(usize, usize)> = stripes.map(|stripe| (stripe.pipes.len(), stripe.pipes.capacity())).collect();
     assert_eq!(left.iter().map(|(count, _)| count).sum::<usize>(), 1);
     assert!(left.iter().all(|(_, capacity)| *capacity < 10), "the tables are small again: {left:?}");
+}
+
+#[test]
+fn when_too_many_are_remembered_that_nobody_hears_one_more_is_not() {
+    let live = Live::new(Vec::new(), Arc::new(Disk::in_memory().unwrap()), usize::MAX);
+    let known = pipe("known");
+    let first = publish(&live, &known, 1, 0);
+    for number in 0..1_000_000 {
+        publish(&live, &pipe(&format!("once_{number}")), 1, 0);
+    }
+    let count = || (0..STRIPES).map(|number| live.stripe(number).pipes.len()).sum::<usize>();
+    let remembered = count();
+    assert!((IDLE_PIPES_MAX..=IDLE_PIPES_MAX * 2).contains(&remembered), "{remembered} pipes are remembered");
+    assert_eq!(publish(&live, &known, 1, 0).position, Position { index: 2, ..first.position }, "what is known stays");
+    // Each of these begins an epoch, and no index comes twice in one.
+    let late = pipe("late");
+    let positions = [publish(&live, &late, 1, 0), publish(&live, &late, 1, 0)].map(|published| published.position);
+    assert_eq!(positions.map(|position| position.index), [1, 1]);
+    assert_ne!(positions[0].epoch, positions[1].epoch);
+    assert_eq!(count(), remembered);
+    // Whoever is heard is remembered all the same, and who has one of those positions is told that something is lost.
+    let all = PageMax { messages: 9, bytes: usize::MAX };
+    let start = live.listen(&late, EarId(0), UnixMillis(0)).position;
+    assert!(matches!(live.recover(&late, positions[1], all, UnixMillis(0)), Sought::Found(Recovered::Lost(_))));
+    assert_eq!(publish(&live, &late, 1, 0).position, Position { index: 1, ..start });
+    assert_eq!(publish(&live, &late, 1, 0).receivers, 1);
+    // Others are remembered again when those have been quiet for ten minutes and somebody has looked.
+    (0..STRIPES).for_each(|number| live.let_go(number, UnixMillis(600_000)));
+    let other = pipe("other");
+    let first = publish(&live, &other, 1, 600_000).position;
+    assert_eq!(publish(&live, &other, 1, 600_000).position, first.next());
 }
 
 #[test]
@@ -67,7 +99,7 @@ impl Clock for Hands {
     }
 }
 
-fn publish(live: &Live, pipe: &Pipe, text_bytes: usize, now: u64) {
+fn publish(live: &Live, pipe: &Pipe, text_bytes: usize, now: u64) -> Published {
     let publish = Publish {
         pipe: pipe.clone(),
         id: MessageId::new(),
@@ -79,7 +111,10 @@ fn publish(live: &Live, pipe: &Pipe, text_bytes: usize, now: u64) {
         sender_listens: false,
     };
     let (committer, _) = std::sync::mpsc::channel();
-    live.publish(vec![publish], Rooms::new(), UnixMillis(now), &committer);
+    match live.publish(vec![publish], Rooms::new(), UnixMillis(now), &committer) {
+        Routed::Announced(published) => published[0],
+        Routed::Queued(_) => panic!("nobody keeps {pipe:?}"),
+    }
 }
 
 fn has_window(live: &Live, pipe: &Pipe) -> bool {
@@ -107,7 +142,7 @@ fn only_what_is_heard_takes_a_window_and_over_the_cap_whoever_publishes_gives_it
         let recovered = live.recover(&large, after, all, UnixMillis(0));
         assert_eq!(matches!(recovered, Sought::Found(Recovered::Page(_))), is_there, "behind {index}");
     }
-    assert!(live.window_bytes.load(Ordering::Relaxed) <= 10_000);
+    assert!(live.windows.bytes.load(Ordering::Relaxed) <= 10_000);
 }
 
 #[test]
@@ -149,7 +184,7 @@ fn windows_of_quiet_pipes_and_old_ids_return_their_memory() {
         store.live.listen(&pipe, EarId(0), UnixMillis(0));
         publish(&store.live, &pipe, 1_000, 0);
     }
-    assert!(store.live.window_bytes.load(Ordering::Relaxed) > 400_000);
+    assert!(store.live.windows.bytes.load(Ordering::Relaxed) > 400_000);
     let (pipe, id) = (pipe("chosen"), MessageId::new());
     let published = Published { position: Position { epoch: 1, index: 1 }, receivers: 0, is_repeat: false };
     let first = First { pipe: pipe.clone(), id, published, at: UnixMillis(0) };
@@ -161,7 +196,7 @@ fn windows_of_quiet_pipes_and_old_ids_return_their_memory() {
         clock.0.store(REPEAT_MILLIS + second * 1_000, Ordering::SeqCst);
         runtime.block_on(store.set_record(TenantId(1), &Record::Revoked("token".into()), None)).unwrap();
     }
-    assert_eq!(store.live.window_bytes.load(Ordering::Relaxed), 0);
+    assert_eq!(store.live.windows.bytes.load(Ordering::Relaxed), 0);
     assert_eq!(store.live.first(&pipe, id, UnixMillis(0)), None);
 }
 
