@@ -97,7 +97,7 @@ fn a_primary_that_was_replaced_while_it_lives_keeps_no_writes() {
         node.listen(&pipe).await;
         let old = all.primary();
         let mut count = 0;
-        assert!(all.sentinels[0].ask(&["SENTINEL", "FAILOVER", "main"]).starts_with("+OK"));
+        all.begin_to_fail_over();
         while all.primary() == old || count < 20 {
             count += 1;
             publish_at_last(&node, &pipe, &count.to_string()).await;

@@ -75,10 +75,14 @@ impl Sentinels {
     /// Has the replica take the place of the primary.
     pub fn fail_over(&self) {
         let before = self.primary();
-        let said = self.sentinels[0].ask(&["SENTINEL", "FAILOVER", "main"]);
-        assert!(said.starts_with("+OK"), "{said}");
+        self.begin_to_fail_over();
         until("another is the primary", || self.have_left(before));
         self.until_whole();
+    }
+
+    /// Asks for that, as soon as the Sentinel that is asked finds the replica good enough.
+    pub fn begin_to_fail_over(&self) {
+        until("a Sentinel begins", || self.sentinels[0].ask(&["SENTINEL", "FAILOVER", "main"]).starts_with("+OK"));
     }
 
     /// Whether no Sentinel says any more that it is this one.
