@@ -1,12 +1,13 @@
 //! What is done to the parsers that are public. Whatever the bytes are, nothing panics; what was read can be used.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use cometql::cometql::{Dialect, Expression, Statement, Statements};
 use cometql::frame::ClientFrame;
 use cometql::frame::five::{Command, Misunderstood, Spoken};
 use cometql::ws::codec::{self, Assembly, Incoming};
 use cometql::ws::http::{self, Request, Site};
+use cometql::ws::proxies::{Network, Peer, TrustedProxies};
 
 /// Most pipes of a command here.
 const PIPES_MAX: usize = 4;
@@ -52,8 +53,14 @@ pub fn websocket_frames(bytes: &[u8]) {
 
 pub fn http_request(bytes: &[u8]) {
     let site = Site { page: Default::default(), script: Default::default(), origins: Default::default() };
-    if let Request::Incomplete = http::read(bytes, REQUEST_BYTES_MAX, IpAddr::V4(Ipv4Addr::LOCALHOST), &site) {
-        assert!(bytes.len() <= REQUEST_BYTES_MAX, "it waits no longer than it may");
+    let trusted_proxies: TrustedProxies = "127.0.0.0/8".parse::<Network>().into_iter().collect();
+    let peer = Peer { address: Ipv4Addr::LOCALHOST.into(), trusted_proxies: &trusted_proxies };
+    match http::read(bytes, REQUEST_BYTES_MAX, peer, &site) {
+        Request::Incomplete => assert!(bytes.len() <= REQUEST_BYTES_MAX, "it waits no longer than it may"),
+        Request::WebSocket { opening: Ok(opening), .. } => {
+            assert_eq!(opening.address, opening.address.to_canonical(), "each address has one form");
+        }
+        Request::WebSocket { .. } | Request::Answer(_) => {}
     }
 }
 

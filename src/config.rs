@@ -293,6 +293,7 @@ impl Draft {
             },
             ws: ws::Config {
                 listen: nowhere,
+                trusted_proxies: Default::default(),
                 shards: 0,
                 handshake_seconds_max: 0,
                 request_bytes_max: 0,

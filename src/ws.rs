@@ -4,6 +4,7 @@ pub mod codec;
 pub mod health;
 pub mod http;
 pub mod page;
+pub mod proxies;
 pub mod reactor;
 pub mod script;
 pub mod shard;
@@ -18,6 +19,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use self::http::Site;
+use self::proxies::TrustedProxies;
 use self::reactor::{Mail, Mailbox, Post, Reactor};
 use self::shard::{Shard, ShardPlace};
 use crate::node::{self, Ear, Node};
@@ -27,6 +29,8 @@ use crate::status::Status;
 pub struct Config {
     /// Where browsers connect.
     pub listen: SocketAddr,
+    /// Who is believed what he says about a browser's address.
+    pub trusted_proxies: TrustedProxies,
     /// Threads that serve browsers; 0 is one a core.
     pub shards: usize,
     /// How long a first request may take to arrive, in seconds.

@@ -10,13 +10,13 @@ mod containers;
 #[path = "world/node.rs"]
 mod node;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use node::Node;
+use node::{Home, Node};
 
 /// Far longer than a proxy takes to start and to look after its servers.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -41,6 +41,29 @@ impl Drop for Running {
 #[test]
 fn haproxy_finds_the_node_healthy_and_passes_clients_on() {
     let node = Node::in_memory();
+    let _haproxy = haproxy(&node);
+    assert_eq!(sql(&node, "SELECT USER()").trim(), "root@127.0.0.1");
+}
+
+#[test]
+fn haproxy_tells_a_node_that_believes_it_where_browsers_come_from() {
+    let node = Home::new(&["--log", "warn", "--memory", "--trusted-proxies", "127.0.0.1"]).start();
+    let _haproxy = haproxy(&node);
+    let mut browser = UnixStream::connect(node.home.path().join("web.sock")).unwrap();
+    // Where it comes from, for HAProxy, and what it forges, which HAProxy passes on in a line of its own.
+    let request = "PROXY TCP4 127.0.0.2 127.0.0.1 40000 443\r\nGET /ws/v=5&devid=0 HTTP/1.1\r\nHost: push.example.org\r\n\
+                   Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n";
+    browser.write_all(request.as_bytes()).unwrap();
+    let mut head = String::new();
+    BufReader::new(&browser).read_line(&mut head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let listed = sql(&node, "SHOW PROCESSLIST WHERE Command = 'Browser'");
+    assert_eq!(listed.split('\t').nth(2), Some("127.0.0.2"), "{listed}");
+}
+
+/// With the project's file, in front of this node: sockets in its directory are the doors.
+fn haproxy(node: &Node) -> Running {
     let home = node.home.path();
     let at = |name: &str| home.join(name).display().to_string();
     let (sql, browsers) = (node.sql.to_string(), node.browsers.to_string());
@@ -48,7 +71,7 @@ fn haproxy_finds_the_node_healthy_and_passes_clients_on() {
         include_str!("../deploy/haproxy.cfg"),
         &[
             ("127.0.0.1:3306", &at("sql.sock")),
-            (":443 ssl crt /etc/ssl/push.example.org/both.pem", &at("web.sock")),
+            (":443 ssl crt /etc/ssl/push.example.org/both.pem", &format!("{} accept-proxy", at("web.sock"))),
             ("127.0.0.1:3307", &sql),
             ("127.0.0.1:8087", &browsers),
             ("global\n", &format!("global\n    stats socket {}\n", at("stats.sock"))),
@@ -58,12 +81,18 @@ fn haproxy_finds_the_node_healthy_and_passes_clients_on() {
     std::fs::write(home.join("haproxy.cfg"), config).unwrap();
     let mut haproxy = Command::new("haproxy");
     haproxy.args(["-db", "-f", "haproxy.cfg"]).env("PATH", path()).current_dir(home);
-    let _haproxy = Running(haproxy.spawn().expect("haproxy is installed; tests/run does it"));
+    let haproxy = Running(haproxy.spawn().expect("haproxy is installed; tests/run does it"));
     until_checked(&home.join("stats.sock"), "cometql_sql");
     until_checked(&home.join("stats.sock"), "cometql_browsers");
-    let socket = format!("--socket={}", at("sql.sock"));
-    let client = ["mariadb", &socket, "-u", "root", &format!("-p{}", node.password), "-N", "-e", "SELECT USER()"];
-    assert_eq!(clients::run(&client, &[], home).trim(), "root@127.0.0.1");
+    haproxy
+}
+
+/// What a stock client prints that comes through HAProxy.
+fn sql(node: &Node, statement: &str) -> String {
+    let home = node.home.path();
+    let socket = format!("--socket={}", home.join("sql.sock").display());
+    let client = ["mariadb", &socket, "-u", "root", &format!("-p{}", node.password), "-N", "-e", statement];
+    clients::run(&client, &[], home)
 }
 
 /// Waits until a health check has passed on the level of the protocol.
@@ -99,6 +128,27 @@ fn nginx_reads_its_configuration() {
         Command::new("nginx").args(["-t", "-c"]).arg(home.path().join("nginx.conf")).env("PATH", path()).output();
     let read = read.expect("nginx is installed; tests/run does it");
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+}
+
+/// Otherwise what browsers say of themselves is passed on. A block with headers of its own has none of those around it.
+#[test]
+fn nginx_appends_the_address_wherever_it_passes_browsers_on() {
+    const APPEND: &str = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+    for (name, text) in [
+        ("README.md", include_str!("../README.md").split_once("```nginx\n").unwrap().1.split_once("```").unwrap().0),
+        ("deploy/nginx.conf", include_str!("../deploy/nginx.conf")),
+        ("deploy/nginx-two-nodes.conf", include_str!("../deploy/nginx-two-nodes.conf")),
+    ] {
+        // From each opening brace to the next brace.
+        let blocks: Vec<&str> = text.split('{').skip(1).filter_map(|block| block.split('}').next()).collect();
+        let is_around = blocks.iter().any(|block| !block.contains("proxy_pass") && block.contains(APPEND));
+        let passing: Vec<_> = blocks.iter().filter(|block| block.contains("proxy_pass http:")).collect();
+        assert!(passing.len() >= 2, "{name}: {blocks:?}");
+        for block in passing {
+            let inherits = is_around && !block.contains("proxy_set_header");
+            assert!(inherits || block.contains(APPEND), "{name}: {block}");
+        }
+    }
 }
 
 #[test]

@@ -127,11 +127,11 @@ impl Page<'_> {
 /// The value as text, if it has the type its setting wants.
 fn text_of<D>(setting: &Setting<D>, item: &Item) -> Option<String> {
     match (item.as_value()?, &setting.kind) {
-        (Value::Array(entries), Kind::Origins(_)) => {
+        (Value::Array(entries), _) if setting.is_list() => {
             let entries: Option<Vec<&str>> = entries.iter().map(Value::as_str).collect();
             entries.map(|entries| entries.join(","))
         }
-        (_, Kind::Origins(_)) => None,
+        _ if setting.is_list() => None,
         (Value::String(text), _) => Some(text.value().clone()),
         (Value::Integer(number), Kind::Bytes(..) | Kind::Count(..) | Kind::Seconds(..)) => {
             Some(number.value().to_string())

@@ -146,6 +146,7 @@ fn flag(setting: &'static Setting) -> Arg {
         Kind::Secret(_) => flag.value_name("TEXT"),
         Kind::Level(_) => flag.value_name("LEVEL"),
         Kind::Origins(_) => flag.value_name("HOST,HOST"),
+        Kind::Proxies(_) => flag.value_name("NETWORK,NETWORK"),
         Kind::Strings(_) => flag.value_name("RULE"),
         Kind::Durability(_) => flag.value_name("PLACE"),
         Kind::Store(_) => flag.value_name("URL"),

@@ -10,6 +10,7 @@ use super::{Draft, Source};
 use crate::node::{CometStrings, Origin};
 use crate::store::embedded::Durability;
 use crate::store::redis;
+use crate::ws::proxies::TrustedProxies;
 
 pub(super) struct Setting<D: 'static = Draft> {
     /// Its key in the file. The variable is `COMETQL_` and the key in capitals.
@@ -37,8 +38,8 @@ pub(super) enum Kind<D: 'static> {
     Bytes(fn(&mut D) -> &mut usize, RangeInclusive<usize>),
     Count(fn(&mut D) -> &mut usize, RangeInclusive<usize>),
     Seconds(fn(&mut D) -> &mut u64, RangeInclusive<u64>),
-    /// A list in the file, with commas between in a flag or variable.
     Origins(fn(&mut D) -> &mut Option<Vec<Origin>>),
+    Proxies(fn(&mut D) -> &mut TrustedProxies),
     Strings(fn(&mut D) -> &mut CometStrings),
     Durability(fn(&mut D) -> &mut Durability),
     /// `embedded`, or the URL of a Redis, which may have a password in it.
@@ -56,6 +57,11 @@ impl<D> Setting<D> {
         matches!(self.kind, Kind::Secret(_) | Kind::Store(_))
     }
 
+    /// Whether it is a list in the file, with commas between in a flag or variable.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::Origins(_) | Kind::Proxies(_))
+    }
+
     pub(super) fn variable(&self) -> String {
         format!("COMETQL_{}", self.key.to_ascii_uppercase())
     }
@@ -69,7 +75,7 @@ impl<D> Setting<D> {
             Source::Environment(name) => format!("{name}={quoted}"),
             Source::Default | Source::File { .. } => match self.kind {
                 Kind::Count(..) | Kind::Seconds(..) | Kind::Switch(_) => format!("{} = {}", self.key, self.example),
-                Kind::Origins(_) => format!("{} = [\"{}\"]", self.key, self.example.replace(',', "\", \"")),
+                _ if self.is_list() => format!("{} = [\"{}\"]", self.key, self.example.replace(',', "\", \"")),
                 _ => format!("{} = \"{}\"", self.key, self.example),
             },
         }
@@ -298,6 +304,15 @@ pub(super) static SETTINGS: &[Setting] = &[
         default: None,
         example: ORIGINS_EXAMPLE,
         kind: Kind::Origins(|draft| &mut draft.origins),
+    },
+    Setting {
+        key: "trusted_proxies",
+        flag: "trusted-proxies",
+        group: BROWSERS,
+        about: "Your proxies, as addresses and networks; their X-Forwarded-For is believed",
+        default: None,
+        example: "127.0.0.1,10.0.0.0/8",
+        kind: Kind::Proxies(|draft| &mut draft.ws.trusted_proxies),
     },
     Setting {
         key: "presence_grace_seconds",

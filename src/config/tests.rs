@@ -174,6 +174,49 @@ fn a_mistake_in_a_tenant_is_named_with_its_line() {
 }
 
 #[test]
+fn proxies_are_trusted_one_by_one_and_never_everybody() {
+    assert!(settings(&[], &[], None).ws.trusted_proxies.networks().is_empty());
+    let file = Some("trusted_proxies = [\"10.0.0.5\", \"2001:DB8::/32\"]\n");
+    let line = |text: String| {
+        let line = text.lines().find(|line| line.starts_with("trusted_proxies = ")).map(str::to_owned);
+        line.and_then(|line| Some(line.split_once(" #")?.0.trim_end().to_owned())).unwrap_or(text)
+    };
+    assert_eq!(line(report(&[], &[], None)), "trusted_proxies = []");
+    assert_eq!(line(report(&[], &[], file)), "trusted_proxies = [\"10.0.0.5\", \"2001:db8::/32\"]");
+    let variables = [("COMETQL_TRUSTED_PROXIES", "::1, 10.0.0.0/8,")];
+    assert_eq!(line(report(&[], &variables, file)), "trusted_proxies = [\"::1\", \"10.0.0.0/8\"]");
+    assert_eq!(line(report(&["--trusted-proxies="], &variables, file)), "trusted_proxies = []");
+    let example = "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]";
+    let everybody = |entry: &str| {
+        format!(
+            "the addresses that your own proxies connect from, not \"{entry}\", which is everybody: whoever is trusted \
+             can say that he has any address"
+        )
+    };
+    let cases = [
+        ("[\"::1\", \"0.0.0.0/0\"]", "\"::1,0.0.0.0/0\"", everybody("0.0.0.0/0")),
+        ("[\"::/0\"]", "\"::/0\"", everybody("::/0")),
+        (
+            "[\"10.0.0.5/8\"]",
+            "\"10.0.0.5/8\"",
+            "10.0.0.0/8 for the network or 10.0.0.5 for the one address, not \"10.0.0.5/8\"".to_owned(),
+        ),
+        (
+            "[\"nginx\"]",
+            "\"nginx\"",
+            "IP addresses, and networks with the number of their bits, not \"nginx\"".to_owned(),
+        ),
+    ];
+    for (written, shown, expected) in cases {
+        let message = error(&[], &[], Some(&format!("trusted_proxies = {written}")));
+        let end = format!(":1: trusted_proxies = {shown} is not valid: expected {expected}, for example {example}");
+        assert!(message.ends_with(&end), "{message}");
+    }
+    let message = error(&[], &[], Some("trusted_proxies = \"::1\""));
+    assert!(message.ends_with(&format!(":1: trusted_proxies is a text: write for example {example}")), "{message}");
+}
+
+#[test]
 fn memory_keeps_nothing_on_disk() {
     for (args, variables) in [
         (&["--memory"][..], &[][..]),

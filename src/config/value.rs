@@ -9,6 +9,7 @@ use super::settings::{Kind, Setting};
 use crate::node::{CometStrings, Origin};
 use crate::store::embedded::Durability;
 use crate::store::redis;
+use crate::ws::proxies::{Network, NoNetwork, TrustedProxies};
 
 /// The units a number of bytes may carry; the first are the ones we write.
 const UNITS: [(&str, usize); 6] =
@@ -51,6 +52,7 @@ pub(super) fn put<D>(setting: &Setting<D>, text: &str, draft: &mut D, directory:
             *field(draft) = within(text.parse().ok(), bounds).ok_or_else(wanted)?;
         }
         Kind::Origins(field) => *field(draft) = Some(origins(text)?),
+        Kind::Proxies(field) => *field(draft) = proxies(text)?,
         Kind::Strings(field) => *field(draft) = CometStrings::named(text).ok_or("auto or mysql")?,
         Kind::Durability(field) => *field(draft) = Durability::named(text).ok_or("disk or memory")?,
         Kind::Store(field) => {
@@ -74,14 +76,16 @@ pub(super) fn show<D>(setting: &Setting<D>, draft: &mut D) -> Option<String> {
         Kind::Bytes(field, _) => quoted(&shown_bytes(*field(draft))),
         Kind::Count(field, _) => field(draft).to_string(),
         Kind::Seconds(field, _) => field(draft).to_string(),
-        Kind::Origins(field) => {
-            let entries: Vec<String> = field(draft).as_ref()?.iter().map(|origin| quoted(origin)).collect();
-            format!("[{}]", entries.join(", "))
-        }
+        Kind::Origins(field) => list(field(draft).as_ref()?.iter().map(|origin| quoted(origin))),
+        Kind::Proxies(field) => list(field(draft).networks().iter().map(|network| quoted(network))),
         Kind::Strings(field) => quoted(&field(draft).name()),
         Kind::Durability(field) => quoted(&field(draft).name()),
         Kind::Store(field) => field(draft).as_ref().map_or_else(|| quoted(&"embedded"), |address| quoted(address)),
     })
+}
+
+fn list(entries: impl Iterator<Item = String>) -> String {
+    format!("[{}]", entries.collect::<Vec<_>>().join(", "))
 }
 
 /// The value in force as SHOW VARIABLES has it: numbers, and words that say how the store works.
@@ -143,13 +147,31 @@ fn strip_suffix_any_case<'a>(text: &'a str, suffix: &str) -> Option<&'a str> {
 }
 
 fn origins(text: &str) -> Result<Vec<Origin>, String> {
-    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-    let parsed = entries.map(|entry| {
+    let parsed = entries(text).map(|entry| {
         entry.parse().map_err(|_| {
             format!("hosts, each with its scheme and its port if you like, but without a path or a `*`, not {entry:?}")
         })
     });
     parsed.collect()
+}
+
+fn proxies(text: &str) -> Result<TrustedProxies, String> {
+    let expected = |entry: &str, why| match why {
+        NoNetwork::NotOne => format!("IP addresses, and networks with the number of their bits, not {entry:?}"),
+        NoNetwork::Everybody => format!(
+            "the addresses that your own proxies connect from, not {entry:?}, which is everybody: whoever is trusted \
+             can say that he has any address"
+        ),
+        NoNetwork::HostInNetwork { host, network } => {
+            format!("{network} for the network or {host} for the one address, not {entry:?}")
+        }
+    };
+    entries(text).map(|entry| entry.parse::<Network>().map_err(|why| expected(entry, why))).collect()
+}
+
+/// Those of a list.
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 fn switch(text: &str) -> Option<bool> {

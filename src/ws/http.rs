@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sha1::{Digest, Sha1};
 
 use super::codec::CloseCode;
+use super::proxies::{FORWARDED_FOR, Peer};
 use super::script::Script;
 use crate::node::AllowedOrigins;
 use crate::user::{Credentials, TenantId, UserId};
@@ -55,6 +56,7 @@ pub struct Opening {
     pub credentials: Option<Credentials>,
     pub major_version: u32,
     pub uuid: String,
+    /// The browser's, as far as those in between are believed.
     pub address: IpAddr,
     pub user_agent: String,
     pub origin: String,
@@ -87,12 +89,12 @@ pub struct Refusal {
 }
 
 /// Reads the request at the front of `bytes`.
-pub fn read(bytes: &[u8], request_bytes_max: usize, address: IpAddr, site: &Site) -> Request {
+pub fn read(bytes: &[u8], request_bytes_max: usize, peer: Peer<'_>, site: &Site) -> Request {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(request_bytes)) if request_bytes <= request_bytes_max => {
-            route(&request, request_bytes, address, site)
+            route(&request, request_bytes, peer, site)
         }
         Ok(httparse::Status::Partial) if bytes.len() <= request_bytes_max => Request::Incomplete,
         Ok(_) | Err(httparse::Error::TooManyHeaders) => {
@@ -102,7 +104,7 @@ pub fn read(bytes: &[u8], request_bytes_max: usize, address: IpAddr, site: &Site
     }
 }
 
-fn route(request: &httparse::Request<'_, '_>, request_bytes: usize, address: IpAddr, site: &Site) -> Request {
+fn route(request: &httparse::Request<'_, '_>, request_bytes: usize, peer: Peer<'_>, site: &Site) -> Request {
     let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
     if method == "OPTIONS" {
         return Request::Answer(answer("200 OK", "+OK\r\n"));
@@ -111,7 +113,7 @@ fn route(request: &httparse::Request<'_, '_>, request_bytes: usize, address: IpA
         return Request::Answer(answer("404 Not Found", "There is nothing to post to here: publish through MySQL.\n"));
     }
     if let Some(parameters) = WEBSOCKET_PATHS.iter().find_map(|path| target.strip_prefix(path)) {
-        return websocket(request, request_bytes, parameters, address, site);
+        return websocket(request, request_bytes, parameters, peer, site);
     }
     let path = target.split('?').next().unwrap_or_default();
     let response = match path.strip_prefix("/comet-server").unwrap_or(path) {
@@ -155,7 +157,7 @@ fn websocket(
     request: &httparse::Request<'_, '_>,
     request_bytes: usize,
     parameters: &str,
-    address: IpAddr,
+    peer: Peer<'_>,
     site: &Site,
 ) -> Request {
     let key = header(request, "sec-websocket-key");
@@ -179,6 +181,7 @@ fn websocket(
         response.push_str(&format!("Sec-WebSocket-Protocol: {offered}\r\n"));
     }
     response.push_str("\r\n");
+    let address = peer.browser(lines(request, FORWARDED_FOR));
     let opening = Parameters::parse(parameters).opening(request, address).and_then(|opening| {
         // What is kept of the header may be shortened: the whole of it counts.
         let is_allowed = site.origins.admit(opening.tenant, header(request, "origin"));
@@ -276,8 +279,13 @@ impl<'t> Parameters<'t> {
 
 /// The value of a header, `""` when it is absent or no UTF-8.
 fn header<'r>(request: &'r httparse::Request<'_, '_>, name: &str) -> &'r str {
-    let header = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
-    header.and_then(|header| std::str::from_utf8(header.value).ok()).map_or("", str::trim)
+    lines(request, name).next().and_then(|value| std::str::from_utf8(value).ok()).map_or("", str::trim)
+}
+
+/// The values of all lines of a header.
+fn lines<'r>(request: &'r httparse::Request<'_, '_>, name: &str) -> impl DoubleEndedIterator<Item = &'r [u8]> {
+    let named = request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+    named.map(|header| header.value)
 }
 
 fn shortened(text: &str, bytes_max: usize) -> String {
@@ -319,6 +327,11 @@ mod tests {
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
+    fn read(bytes: &[u8], request_bytes_max: usize, site: &Site) -> Request {
+        let trusted_proxies = std::iter::once("127.0.0.0/8".parse().unwrap()).collect();
+        super::read(bytes, request_bytes_max, Peer { address: HOME, trusted_proxies: &trusted_proxies }, site)
+    }
+
     fn site() -> Site {
         Site { page: Bytes::from_static(b"<p>page</p>"), script: Script::new(), origins: AllowedOrigins::default() }
     }
@@ -331,14 +344,14 @@ mod tests {
     }
 
     fn opening(target: &str) -> Result<Opening, u16> {
-        match read(upgrade(target).as_bytes(), 16_384, HOME, &site()) {
+        match read(upgrade(target).as_bytes(), 16_384, &site()) {
             Request::WebSocket { opening, .. } => opening.map_err(|refusal| refusal.code),
             _ => panic!("{target} is no WebSocket"),
         }
     }
 
     fn status(request: &str) -> String {
-        match read(request.as_bytes(), 16_384, HOME, &site()) {
+        match read(request.as_bytes(), 16_384, &site()) {
             Request::Answer(answer) => String::from_utf8_lossy(&answer[9..12]).into_owned(),
             Request::Incomplete => "incomplete".to_owned(),
             Request::WebSocket { response, .. } => String::from_utf8_lossy(&response[9..12]).into_owned(),
@@ -360,7 +373,7 @@ mod tests {
         let site = site();
         let get = |headers: &str| {
             let request = format!("GET /comet-server/CometServerApi.js HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
-            match read(request.as_bytes(), 10_000, HOME, &site) {
+            match read(request.as_bytes(), 10_000, &site) {
                 Request::Answer(answer) => String::from_utf8_lossy(&answer).into_owned(),
                 _ => panic!("an answer"),
             }
@@ -389,6 +402,19 @@ mod tests {
             assert_eq!((credentials.key.as_str(), credentials.user.number()), ("7f3c9a", 42));
             assert_eq!((opening.tenant, opening.major_version, opening.uuid.as_str()), (TenantId(3), 4, uuid));
             assert_eq!(opening.user_agent, "agent");
+        }
+    }
+
+    #[test]
+    fn the_lines_of_x_forwarded_for_are_one_list_in_every_generation() {
+        for target in ["/ws/v=5&devid=3", "/ws/sesion=a&myid=1&devid=1&v=4.08"] {
+            let forwarded = "Host: x\r\nx-forwarded-for: 6.6.6.6\r\nA: 7.7.7.7\r\nX-FORWARDED-FOR:\t[::ffff:1.2.3.4]:5 \
+                             \r\nForwarded: for=8.8.8.8\r\nX-Forwarded-For: 127.0.0.9,127.0.0.2\r\n";
+            for (lines, expected) in [(forwarded, "1.2.3.4"), ("Host: x\r\nForwarded: for=8.8.8.8\r\n", "127.0.0.1")] {
+                let request = upgrade(target).replace("Host: x\r\n", lines);
+                let Request::WebSocket { opening, .. } = read(request.as_bytes(), 16_384, &site()) else { panic!() };
+                assert_eq!(opening.unwrap().address.to_string(), expected, "{target}");
+            }
         }
     }
 
@@ -427,7 +453,7 @@ mod tests {
     fn the_handshake_is_accepted_as_the_rfc_computes_it() {
         let request = upgrade("/ws/sesion=a&myid=1&devid=1&v=4.08")
             .replace("Host: x\r\n", "Host: x\r\nSec-WebSocket-Protocol: chat, other\r\n");
-        let Request::WebSocket { response, request_bytes, .. } = read(request.as_bytes(), 16_384, HOME, &site()) else {
+        let Request::WebSocket { response, request_bytes, .. } = read(request.as_bytes(), 16_384, &site()) else {
             panic!("no WebSocket")
         };
         assert_eq!(request_bytes, request.len());
@@ -464,7 +490,7 @@ mod tests {
         for (request, expected) in cases {
             assert_eq!(status(request), expected, "{}", &request[..request.len().min(60)]);
         }
-        let Request::Answer(head) = read(b"HEAD / HTTP/1.1\r\n\r\n", 100, HOME, &site()) else { panic!() };
+        let Request::Answer(head) = read(b"HEAD / HTTP/1.1\r\n\r\n", 100, &site()) else { panic!() };
         assert!(head.ends_with(b"\r\n\r\n"));
     }
 }

@@ -15,6 +15,7 @@ use slab::Slab;
 use self::shared_texts::SharedTexts;
 use super::codec::{self, Assembly, CloseCode, Incoming};
 use super::http::{self, Opening, Refusal, Request, Site};
+use super::proxies::Peer;
 use crate::clock::UnixMillis;
 use crate::fault::{Fault, is_planted};
 use crate::frame;
@@ -73,6 +74,7 @@ pub struct ShardPlace {
 
 struct Connection {
     id: ConnectionId,
+    /// Whose the socket is, then the browser's.
     address: IpAddr,
     state: State,
     /// What has arrived and cannot be read yet; empty most of the time.
@@ -132,13 +134,13 @@ impl Shard {
         }
     }
 
-    /// Somebody has connected; answers the slot.
+    /// Somebody has connected, perhaps over IPv4 to a socket for both kinds; answers the slot.
     pub fn opened(&mut self, address: IpAddr, now: UnixMillis) -> u32 {
         let entry = self.connections.vacant_entry();
         self.serial = self.serial.wrapping_add(1);
         let ShardPlace { node, shard } = self.place;
         let id = ConnectionId { node, shard, slot: entry.key() as u32, serial: self.serial };
-        let state = State::Request;
+        let (state, address) = (State::Request, address.to_canonical());
         let (pending, is_closing, is_crowded) = Default::default();
         entry.insert(Connection { id, address, state, pending, heard_at: now, is_closing, is_crowded });
         self.outboxes.open(id);
@@ -224,7 +226,8 @@ impl Shard {
 
     fn read_request(&mut self, slot: u32, bytes: &[u8], now: UnixMillis, ask: Asking<'_>) -> usize {
         let Some(connection) = self.connections.get(slot as usize) else { return 0 };
-        match http::read(bytes, self.config.request_bytes_max, connection.address, &self.site) {
+        let peer = Peer { address: connection.address, trusted_proxies: &self.config.trusted_proxies };
+        match http::read(bytes, self.config.request_bytes_max, peer, &self.site) {
             Request::Incomplete => 0,
             Request::Answer(answer) => {
                 self.outboxes.push(slot, answer);
@@ -264,6 +267,7 @@ impl Shard {
         let hello = Hello { tenant, credentials, major_version, about };
         let ear = EarId(self.place.shard);
         let Some((connection, mut around)) = self.parts(slot, now) else { return };
+        connection.address = opening.address;
         let (session, next) = Session::open(connection.id, ear, hello, &mut around);
         connection.state = State::Open(session, Assembly::default());
         self.status.browser_came(tenant);

@@ -119,6 +119,15 @@ fn nodes_share_a_store_a_password_and_a_certificate() {
 }
 
 #[test]
+fn nodes_believe_nginx_alone() {
+    let compose = Compose::read();
+    let nginx = compose.service("nginx")["networks"]["front"]["ipv4_address"].as_str().expect("one of its own");
+    for name in ["node1", "node2"] {
+        assert_eq!(compose.environment(name)["COMETQL_TRUSTED_PROXIES"], nginx, "{name}");
+    }
+}
+
+#[test]
 fn containerfiles_please_their_judge() {
     run(&[&tool("hadolint")], &CONTAINERFILES, &project());
 }

@@ -41,6 +41,7 @@ type AskOf<'a> = &'a mut dyn FnMut(Whose, Ask) -> Option<Answer>;
 fn config(outbox_bytes_max: usize) -> ws::Config {
     ws::Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        trusted_proxies: Default::default(),
         shards: SHARDS,
         handshake_seconds_max: 10,
         request_bytes_max: 16 * 1024,

@@ -16,11 +16,12 @@ mod node;
 mod redis;
 mod site;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use browser::Browser;
 use follower::Follower;
 use node::{Home, Node};
 use rustix::process::Signal;
@@ -93,6 +94,40 @@ fn what_is_published_through_any_door_reaches_the_browsers_of_both_nodes() {
         browser.hear_until("chat");
         assert_eq!(browser.texts, ["one", "other", "nginx", "chat"]);
         assert_eq!((browser.gaps, browser.connections), (0, 1));
+    }
+}
+
+#[test]
+fn a_browser_is_seen_with_its_own_address_whichever_node_it_is_with_and_whatever_it_says() {
+    let site = Site::start();
+    let came_from = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)];
+    let forged = "X-Forwarded-For: 6.6.6.6, 127.0.0.1\r\nX-Forwarded-For: 7.7.7.7\r\n";
+    let mut browsers = Vec::new();
+    for own in came_from {
+        let (mut browser, head) = Browser::upgrade_from(own, site.browsers, "/ws/v=5&devid=0", forged);
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert_eq!(browser.ask(&json!({"do": "hello"}))["is"], "welcome");
+        browser.follow(&json!({"pipe": "room"}));
+        browsers.push(browser);
+    }
+    until(|| site.browsers_of_nodes() == [1, 1], "each node has one");
+    let nodes = site.nodes.iter().flatten();
+    for door in nodes.clone().map(|node| node.sql).chain([site.sql]) {
+        let seen = site.sql_at(door, "SELECT ip FROM users_in_pipes WHERE name = 'room' ORDER BY ip").unwrap();
+        assert_eq!(seen, "127.0.0.2\n127.0.0.3\n");
+        let listed = site.sql_at(door, "SHOW PROCESSLIST WHERE Command = 'Browser'").unwrap();
+        let mut hosts: Vec<&str> = listed.lines().map(|row| row.split('\t').nth(2).unwrap()).collect();
+        hosts.sort_unstable();
+        assert_eq!(hosts, ["127.0.0.2", "127.0.0.3"], "{listed}");
+    }
+    // Who goes around nginx is not believed.
+    for (node, pipe) in nodes.zip(["around_one", "around_other"]) {
+        let (mut browser, _) = Browser::upgrade_from(came_from[0], node.browsers, "/ws/v=5&devid=0", forged);
+        assert_eq!(browser.ask(&json!({"do": "hello"}))["is"], "welcome");
+        browser.follow(&json!({"pipe": pipe}));
+        let select = format!("SELECT ip FROM users_in_pipes WHERE name = '{pipe}'");
+        let seen = site.sql_at(node.sql, &select).unwrap();
+        assert_eq!(seen, "127.0.0.2\n");
     }
 }
 

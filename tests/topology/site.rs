@@ -119,7 +119,10 @@ fn redis(compose: &Compose) -> Redis {
 /// With the variables of the file and of the image; its ports are free ones.
 fn node(compose: &Compose, name: &str, secrets: &Path, redis_at: &str) -> Node {
     let mut home = Home::new(&["--log", "warn"]);
-    let places = [("redis:6379", redis_at), ("/var/lib/cometql", &secrets.display().to_string())];
+    // Here nginx has the address that processes of one machine have among each other.
+    let nginx = compose.service("nginx")["networks"]["front"]["ipv4_address"].as_str().expect("one of its own");
+    let secrets = secrets.display().to_string();
+    let places = [("redis:6379", redis_at), ("/var/lib/cometql", secrets.as_str()), (nginx, "127.0.0.1")];
     for (name, value) in placed(compose.environment(name), &places) {
         home = home.with_variable(&name, &value);
     }

@@ -15,6 +15,7 @@ mod origins;
 mod presence;
 mod private;
 mod processes;
+mod proxies;
 mod random;
 mod shard;
 mod slowness;

@@ -11,14 +11,14 @@ use super::world::{World, config, until, user, world};
 
 const PING: u8 = 0x89;
 
-fn caller(world: &World, tenant: u32) -> Caller {
+pub fn caller(world: &World, tenant: u32) -> Caller {
     let (user, host) = (tenant.to_string(), "::1".to_owned());
     let login = Login { connection_id: 7, user, host, tenant: TenantId(tenant), database: None };
     Caller::new(Arc::clone(&world.node), login).unwrap()
 }
 
 /// The cells a statement answers, or the number of its error.
-fn run(world: &World, caller: &mut Caller, text: &str) -> Result<Vec<Vec<String>>, u16> {
+pub fn run(world: &World, caller: &mut Caller, text: &str) -> Result<Vec<Vec<String>>, u16> {
     let (statement, _) = prepare(text, caller.dialect()).unwrap();
     let reply = world.runtime.block_on(caller.run(&statement, &[])).map_err(|error| error.code)?;
     let Reply::Rows(rows) = reply else { return Ok(Vec::new()) };
@@ -32,7 +32,7 @@ fn run(world: &World, caller: &mut Caller, text: &str) -> Result<Vec<Vec<String>
 }
 
 /// The rows of browsers.
-fn browsers(world: &World, caller: &mut Caller) -> Vec<Vec<String>> {
+pub fn browsers(world: &World, caller: &mut Caller) -> Vec<Vec<String>> {
     run(world, caller, "SHOW PROCESSLIST WHERE Command = 'Browser'").unwrap()
 }
 

@@ -36,6 +36,7 @@ pub struct World {
 pub fn config() -> ws::Config {
     ws::Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        trusted_proxies: Default::default(),
         shards: 2,
         handshake_seconds_max: 10,
         request_bytes_max: 16 * 1024,

@@ -1,9 +1,10 @@
 //! A browser of raw bytes: what is sent and what is seen are exactly the frames.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rustix::net::{self, AddressFamily, SocketType};
 use serde_json::{Value, json};
 
 /// Far longer than anything here takes; past it a read fails.
@@ -32,7 +33,10 @@ impl Frame {
 impl Browser {
     /// A connection on which nothing has been said.
     pub fn silent(address: SocketAddr) -> Browser {
-        let socket = TcpStream::connect(address).expect("the server listens");
+        Browser::over(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    fn over(socket: TcpStream) -> Browser {
         socket.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         socket.set_nodelay(true).expect("no delay");
         Browser { socket, received: Vec::new() }
@@ -42,6 +46,19 @@ impl Browser {
     pub fn upgrade(address: SocketAddr, target: &str) -> (Browser, String) {
         let mut browser = Browser::silent(address);
         browser.send_raw(request(target).as_bytes());
+        let head = browser.head();
+        (browser, head)
+    }
+
+    /// The same from another of the addresses of this machine, all of 127.0.0.0/8 among them, and with further header
+    /// lines, each with its end.
+    #[allow(dead_code)]
+    pub fn upgrade_from(own: Ipv4Addr, address: SocketAddr, target: &str, headers: &str) -> (Browser, String) {
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        net::bind(&socket, &SocketAddr::from((own, 0))).expect("an address of this machine");
+        net::connect(&socket, &address).expect("the server listens");
+        let mut browser = Browser::over(TcpStream::from(socket));
+        browser.send_raw(request(target).replace("Host:", &format!("{headers}Host:")).as_bytes());
         let head = browser.head();
         (browser, head)
     }
