@@ -325,6 +325,14 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Page {
+    /// The place before the first of its messages: nothing that is kept stands between there and the first.
+    pub fn starts_behind(&self) -> Position {
+        let first = self.messages.first();
+        first.map_or(self.up_to, |first| Position { index: first.position.index.saturating_sub(1), ..self.up_to })
+    }
+}
+
 /// What could be had of what was missed.
 #[derive(Clone, Debug)]
 pub enum Recovered {
