@@ -1,6 +1,6 @@
 //! A Redis Cluster of three primaries with a replica each, on ports of loopback.
 
-use super::{Redis, free_ports, is_followed, until};
+use super::{HEARTBEAT, Redis, free_ports, is_followed, until};
 
 const SLOTS: u16 = 16_384;
 const PRIMARIES: u16 = 3;
@@ -42,6 +42,7 @@ impl Cluster {
                 // A third that is down leaves the others as they are.
                 ["--cluster-require-full-coverage", "no"],
                 ["--repl-diskless-sync-delay", "0"],
+                HEARTBEAT,
                 ["--save", ""],
             ];
             servers.push(Redis::at(*port, &[own.as_flattened(), flags].concat())?);

@@ -22,6 +22,7 @@ impl Listened {
         let mut table = self.table();
         let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.is_behind(head)) else { return };
         entry.told_lost = Some(head);
+        entry.publishing.retain(|(wanted, _)| wanted.epoch == head.epoch && wanted.index > head.index);
         for ear in entry.listeners.ears().filter_map(|id| self.ear(id)) {
             ear.push([News::Lost(entry.pipe.clone())], None);
         }

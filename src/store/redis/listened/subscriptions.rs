@@ -182,11 +182,8 @@ impl Listened {
         let table = &mut *table;
         for Doubt { base, pipe, version } in doubted {
             let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.doubt == Some(*version)) else { continue };
-            entry.doubt = None;
+            entry.lost();
             table.doubted.remove(base);
-            if entry.registered.is_some() {
-                entry.newest = None;
-            }
             for ear in entry.listeners.ears().filter_map(|id| self.ears.get(usize::from(id.0))) {
                 ear.push([News::Lost(pipe.clone())], None);
             }
