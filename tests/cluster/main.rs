@@ -7,13 +7,17 @@
 //! was heard is compared with what was acknowledged (`judge`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod behind;
 #[allow(dead_code)]
 #[path = "../world/browser.rs"]
 mod browser;
 mod churn;
+mod cut;
 mod deaths;
 mod doors;
 mod failovers;
+mod gaps;
+mod hand_overs;
 mod house;
 mod judge;
 mod listener;

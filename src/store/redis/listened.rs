@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use self::dismissed::Dismissed;
 use self::subscriptions::LetterBox;
+use super::outdated::Outdated;
 use super::server::ServerId;
 use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
@@ -23,6 +24,7 @@ pub struct Listened {
     ears: Vec<Arc<Ear>>,
     /// Told of each pipe that is to be subscribed to, or no longer.
     servers: Arc<Servers>,
+    pub outdated: Outdated,
 }
 
 #[derive(Default)]
@@ -111,7 +113,7 @@ pub struct Told {
 
 impl Listened {
     pub fn new(ears: Vec<Arc<Ear>>, servers: Arc<Servers>) -> Listened {
-        Listened { table: Mutex::default(), ears, servers }
+        Listened { table: Mutex::default(), ears, servers, outdated: Outdated::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

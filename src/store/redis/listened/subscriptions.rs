@@ -135,6 +135,7 @@ impl Listened {
     /// Slots have gone from server to server: their pipes are subscribed to where they are now.
     pub fn moved(&self) {
         self.resubscribe(|base, by| !self.servers.is_owner(by, Slot::of(base)));
+        self.outdated.suspected.notify_one();
     }
 
     /// Has all pipes subscribed anew that are not, and those for which the server that told of them is none any more.
