@@ -20,7 +20,7 @@ use super::server::Redis;
 use super::{connect, until};
 
 /// How many messages each pipe keeps: more than is published while somebody is away for a moment.
-const LENGTH: u64 = 1_000;
+const LENGTH: usize = 1_000;
 /// Of each generation; they are dealt to the nodes in turn.
 pub const FIVES: usize = 6;
 const FOURS: usize = 3;
@@ -185,7 +185,7 @@ impl House {
 
     /// The same where gaps were provoked: those were told of, and no other.
     pub async fn end_with(self, told: &[Told], provoked: Provoked) {
-        judge::all_is_kept(told, &self.histories().await);
+        judge::all_is_kept(told, &self.histories().await, LENGTH);
         self.end_with_losses(told, provoked).await;
     }
 

@@ -18,7 +18,7 @@ async fn is_taken_back(node: &Node, pipe: &Pipe, log: &Pipe) {
     let left =
         async || node.store.left_behind().await.unwrap().iter().map(|left| left.pipe.clone()).collect::<Vec<_>>();
     until(vec![log.clone()], left).await;
-    assert_eq!(left().await, [log.clone()], "as long as nobody has seen to it");
+    assert_eq!(left().await, vec![log.clone()], "as long as nobody has seen to it");
     assert!(node.store.disappear(log).await.unwrap());
     for one in node.store.left_behind().await.unwrap() {
         node.store.settle(&one).await.unwrap();
