@@ -42,6 +42,9 @@ impl Sentinels {
                 sentinel.ask(&["SENTINEL", "DEBUG", period, "200"]);
             }
             sentinel.ask(&["SENTINEL", "DEBUG", "election-timeout", "1000"]);
+            // One that was not let run for two seconds believes nothing for as long as this, which would be half a minute.
+            let said = sentinel.ask(&["SENTINEL", "DEBUG", "tilt-period", "1000"]);
+            assert!(said.starts_with("+OK"), "{said}");
         }
         all.until_whole();
         Ok(all)
