@@ -117,7 +117,8 @@ pub trait Store: Send + Sync {
     }
 
     /// Some of what nodes listened to that are gone, and that nobody has seen to yet. The counts are without it already.
-    /// While one node sees to it the others are told of nothing.
+    /// While one node sees to it the others are told of nothing. Also users of this node who are gone, when the store has
+    /// gone back and takes them to be here.
     async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
         Ok(Vec::new())
     }

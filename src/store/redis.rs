@@ -20,6 +20,7 @@ mod listing;
 mod merge;
 mod moving;
 mod nodes;
+mod outdated;
 mod publishing;
 mod record;
 mod refusal;
@@ -135,6 +136,7 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     store.telling = vec![
         tokio::spawn(Arc::clone(&registry).keep_lease()),
         tokio::spawn(Arc::clone(&registry).keep_told()),
+        tokio::spawn(Arc::clone(&registry).keep_up_to_date()),
         tokio::spawn(Arc::clone(&registry).keep_comparing(Arc::clone(&store.gate))),
     ];
     leased.map(|()| Arc::new(store))

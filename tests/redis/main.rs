@@ -14,6 +14,7 @@ mod losing;
 #[path = "../world/node.rs"]
 mod node;
 mod nodes;
+mod outdated;
 mod refusing;
 mod replicas;
 mod sentinels;

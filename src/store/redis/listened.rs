@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use self::dismissed::Dismissed;
 use self::subscriptions::LetterBox;
+use super::outdated::Outdated;
 use super::server::ServerId;
 use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
@@ -23,6 +24,7 @@ pub struct Listened {
     ears: Vec<Arc<Ear>>,
     /// Told of each pipe that is to be subscribed to, or no longer.
     servers: Arc<Servers>,
+    pub outdated: Outdated,
 }
 
 #[derive(Default)]
@@ -111,7 +113,7 @@ pub struct Told {
 
 impl Listened {
     pub fn new(ears: Vec<Arc<Ear>>, servers: Arc<Servers>) -> Listened {
-        Listened { table: Mutex::default(), ears, servers }
+        Listened { table: Mutex::default(), ears, servers, outdated: Outdated::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -215,12 +217,7 @@ impl Listened {
         // Under the lock, so that it stands behind all that was heard before.
         let mut table = self.table();
         table.doubted.clear();
-        for entry in table.pipes.values_mut() {
-            entry.doubt = None;
-            if entry.registered.is_some() {
-                entry.newest = None;
-            }
-        }
+        table.pipes.values_mut().for_each(Entry::lost);
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
     }
 
@@ -338,6 +335,16 @@ impl Entry {
             is_marked: false,
             is_missed: false,
         }
+    }
+
+    /// Something may not have been heard. What comes next is behind where Redis had the pipe when it was told anew, unless
+    /// more has been heard since.
+    fn lost(&mut self) {
+        self.doubt = None;
+        let is_further = |newest: &Newest| self.registered.as_ref().is_none_or(|stood| stood.is_before(newest));
+        self.newest = self.newest.take().filter(is_further);
+        // What was announced before the pipe was subscribed to again is never heard, and Redis had it when it was told.
+        self.publishing.clear();
     }
 }
 

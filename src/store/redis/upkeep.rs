@@ -173,6 +173,8 @@ pub async fn compare(
     for call in registry.renewals(&heard) {
         commands.send_packed_command(&call.command).await?.extract_error()?;
     }
+    // Of other pipes nobody was here to compare.
+    registry.listened.outdated.suspected.notify_one();
     Ok(())
 }
 
