@@ -188,3 +188,23 @@ fn nobody_is_taken_for_dead_because_redis_was_away() {
         assert_eq!(before, after);
     });
 }
+
+#[test]
+fn who_was_said_to_have_gone_appears_again_although_everybody_has_forgotten_the_node() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        assert!(node.store.listen(&log(7), EarId(0)).await.unwrap().has_appeared);
+        let name = names(&server, "leases").remove(0);
+        // It is cut off from everything that it tells, and was gone for so long that nobody knows of it.
+        server.ask(&["ACL", "SETUSER", "default", "-evalsha"]);
+        server.ask(&["HDEL", &key(&server, "1:l:7"), "present"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        node.clock.forward(130_000);
+        server.ask(&["ACL", "SETUSER", "default", "+evalsha"]);
+        until(vec![log(7)], async || node.store.appeared().await).await;
+        assert_eq!(names(&server, "leases"), [name], "nobody had another name for it");
+        assert!(!node.store.listen(&log(7), EarId(0)).await.unwrap().has_appeared);
+        assert_eq!(node.store.appeared().await, [], "once");
+    });
+}

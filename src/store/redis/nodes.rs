@@ -6,6 +6,7 @@ use super::answer::{Answer, unexpected};
 use super::call::Call;
 use super::keys;
 use super::script::Scripts;
+use crate::clock::UnixMillis;
 use crate::store::{Peer, StoreError};
 
 /// So long a node is believed to be there that says nothing, in milliseconds.
@@ -26,6 +27,8 @@ struct State {
     /// Names of those who are gone, with blanks between.
     gone: Arc<str>,
     others: Vec<Peer>,
+    /// When Redis last said that it knows this node, by this node's clock.
+    leased_at: Option<UnixMillis>,
 }
 
 /// What became of a lease.
@@ -35,6 +38,8 @@ pub enum Leased {
     Still,
     /// Redis knew nothing of this node: it is the first time, or it has lost its memory.
     Anew,
+    /// The same, and this node was away for so long that the others may have taken it for dead, and forgotten it since.
+    Forgotten,
     /// This node was said to be gone, and has another name now, under which nothing was told yet.
     Renamed,
 }
@@ -48,6 +53,7 @@ impl Nodes {
             former: Vec::new(),
             gone: "".into(),
             others: Vec::new(),
+            leased_at: None,
         };
         Ok(Nodes { state: Mutex::new(state) })
     }
@@ -86,7 +92,7 @@ impl Nodes {
     }
 
     /// What Redis answered to a lease.
-    pub fn leased(&self, mut answer: Answer) -> Result<Leased, StoreError> {
+    pub fn leased(&self, mut answer: Answer, now: UnixMillis) -> Result<Leased, StoreError> {
         let (status, number) = (answer.number()?, peer(&mut answer)?);
         let gone: Vec<String> = (0..answer.number()?).map(|_| answer.text()).collect::<Result<_, _>>()?;
         let mut others = Vec::new();
@@ -104,7 +110,13 @@ impl Nodes {
         state.number = number;
         state.gone = gone.join(" ").into();
         state.others = others;
-        Ok(if status == 1 { Leased::Anew } else { Leased::Still })
+        let before = state.leased_at.replace(now);
+        let was_away = before.is_some_and(|before| now.0.saturating_sub(before.0) > LEASE_MILLIS);
+        Ok(match status {
+            1 if was_away => Leased::Forgotten,
+            1 => Leased::Anew,
+            _ => Leased::Still,
+        })
     }
 
     /// A name that this node has had and that is still to be cleaned up behind.

@@ -166,10 +166,18 @@ impl Registry {
 
     /// What Redis answered to it. If it must be told again who listens here, that is remembered.
     pub fn leased(&self, answer: Answer) -> Result<Leased, StoreError> {
-        let leased = self.nodes.leased(answer)?;
-        if leased == Leased::Renamed {
-            tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
-            self.listened.unmark_all();
+        let leased = self.nodes.leased(answer, self.clock.now())?;
+        match leased {
+            Leased::Renamed => {
+                tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
+                self.listened.unmark_all();
+            }
+            // Who is said to be here a second time takes no harm.
+            Leased::Forgotten => {
+                tracing::warn!("Redis knows nothing of this node any more; the others may have taken it for dead");
+                self.listened.unmark_all();
+            }
+            Leased::Anew | Leased::Still => {}
         }
         if leased != Leased::Still {
             self.listened.tell_all();
