@@ -208,3 +208,26 @@ fn who_was_said_to_have_gone_appears_again_although_everybody_has_forgotten_the_
         assert_eq!(node.store.appeared().await, [], "once");
     });
 }
+
+#[test]
+fn a_node_that_was_taken_for_dead_has_one_other_name_however_many_ask_for_its_lease() {
+    told(async {
+        let mut server = Server::that_keeps();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        assert_eq!(node.store.peers().await.unwrap(), [Peer(1)]);
+        let name = names(&server, "leases").remove(0);
+        server.ask(&["ACL", "SETUSER", "default", "-evalsha"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        server.ask(&["HSET", "cometql:{nodes}:gone", &name, "1 1 0 - 0"]);
+        server.kill();
+        // All of them ask by the name that it has until then.
+        let ask = || node.store.peers();
+        let asked = async { tokio::join!(ask(), ask(), ask(), ask(), async { server.start_again() }) };
+        let (first, second, third, fourth, ()) = asked.await;
+        for peers in [first, second, third, fourth] {
+            assert_eq!(peers.unwrap(), [Peer(1)], "the number stays");
+        }
+        let leases = names(&server, "leases");
+        assert!(leases.len() == 1 && leases != [name], "{leases:?}");
+    });
+}

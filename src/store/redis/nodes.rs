@@ -31,6 +31,12 @@ struct State {
     leased_at: Option<UnixMillis>,
 }
 
+/// What says that a node is there that is called so.
+pub struct Lease {
+    pub call: Call,
+    name: String,
+}
+
 /// What became of a lease.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Leased {
@@ -42,6 +48,8 @@ pub enum Leased {
     Forgotten,
     /// This node was said to be gone, and has another name now, under which nothing was told yet.
     Renamed,
+    /// It was of a name that this node has had. Several ask at once, and the answer to the first may give it another.
+    Outdated,
 }
 
 impl Nodes {
@@ -77,12 +85,12 @@ impl Nodes {
         std::iter::once(state.number).chain(state.others.iter().copied()).collect()
     }
 
-    /// The call that says that this node is there.
-    pub fn lease(&self, scripts: &Scripts) -> Call {
+    /// What says that this node is there.
+    pub fn lease(&self, scripts: &Scripts) -> Lease {
         let state = self.state();
         let mut call = scripts.lease.on(&[keys::LEASES, keys::GONE]);
         call.arg(&state.name).arg(state.number.0).arg(&state.name_before).arg(LEASE_MILLIS);
-        call
+        Lease { call, name: state.name.clone() }
     }
 
     /// Whether this node has the smallest number, and does what one of them must do.
@@ -92,7 +100,7 @@ impl Nodes {
     }
 
     /// What Redis answered to a lease.
-    pub fn leased(&self, mut answer: Answer, now: UnixMillis) -> Result<Leased, StoreError> {
+    pub fn leased(&self, lease: &Lease, mut answer: Answer, now: UnixMillis) -> Result<Leased, StoreError> {
         let (status, number) = (answer.number()?, peer(&mut answer)?);
         let gone: Vec<String> = (0..answer.number()?).map(|_| answer.text()).collect::<Result<_, _>>()?;
         let mut others = Vec::new();
@@ -100,6 +108,9 @@ impl Nodes {
             others.push(peer(&mut answer)?);
         }
         let mut state = self.state();
+        if lease.name != state.name {
+            return Ok(Leased::Outdated);
+        }
         if status == 2 {
             let name = new_name()?;
             state.name_before = std::mem::replace(&mut state.name, name);

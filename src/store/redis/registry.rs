@@ -11,7 +11,7 @@ use super::call::{Call, Slot};
 use super::commands::{Again, Commands};
 use super::letters::Letters;
 use super::listened::{Listened, Mark, Newest, Told};
-use super::nodes::{Leased, Nodes};
+use super::nodes::{Lease, Leased, Nodes};
 use super::wills::{self, Wills};
 use super::{begin, keys, new_epoch};
 use crate::clock::Clock;
@@ -159,14 +159,14 @@ impl Registry {
         calls.collect()
     }
 
-    /// The call that says that this node is there.
-    pub fn lease(&self) -> Call {
+    /// What says that this node is there.
+    pub fn lease(&self) -> Lease {
         self.nodes.lease(self.commands.scripts())
     }
 
     /// What Redis answered to it. If it must be told again who listens here, that is remembered.
-    pub fn leased(&self, answer: Answer) -> Result<Leased, StoreError> {
-        let leased = self.nodes.leased(answer, self.clock.now())?;
+    pub fn leased(&self, lease: &Lease, answer: Answer) -> Result<Leased, StoreError> {
+        let leased = self.nodes.leased(lease, answer, self.clock.now())?;
         match leased {
             Leased::Renamed => {
                 tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
@@ -177,18 +177,23 @@ impl Registry {
                 tracing::warn!("Redis knows nothing of this node any more; the others may have taken it for dead");
                 self.listened.unmark_all();
             }
-            Leased::Anew | Leased::Still => {}
+            Leased::Anew => {}
+            Leased::Still | Leased::Outdated => return Ok(leased),
         }
-        if leased != Leased::Still {
-            self.listened.tell_all();
-            self.wills.tell_all();
-        }
+        self.listened.tell_all();
+        self.wills.tell_all();
         Ok(leased)
     }
 
     /// Says that this node is there, and learns who else is.
     pub async fn renew_lease(&self) -> Result<(), StoreError> {
-        while self.leased(self.commands.ask(&self.lease(), Again::Yes).await?)? == Leased::Renamed {}
+        loop {
+            let lease = self.lease();
+            let answer = self.commands.ask(&lease.call, Again::Yes).await?;
+            if !matches!(self.leased(&lease, answer)?, Leased::Renamed | Leased::Outdated) {
+                break;
+            }
+        }
         if let Some(number) = self.nodes.peers().first() {
             self.listened.open_letters(keys::letters_to(*number));
         }

@@ -77,11 +77,11 @@ impl Upkeep {
         let is_ours = |slot: Slot| self.registry.commands.servers().is_owner(self.server.id, slot);
         compare(&self.registry, commands, is_ours).await?;
         let lease = self.registry.lease();
-        if is_ours(lease.slot) {
-            let leased = commands.send_packed_command(&lease.command).await?.extract_error()?;
+        if is_ours(lease.call.slot) {
+            let leased = commands.send_packed_command(&lease.call.command).await?.extract_error()?;
             // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease
             // is renewed.
-            let _ = self.registry.leased(Answer::new(leased));
+            let _ = self.registry.leased(&lease, Answer::new(leased));
         }
         Ok(())
     }
