@@ -222,7 +222,8 @@ fn page_of(pipe: &Pipe, position: Position, more: bool, mut answer: Answer) -> R
         page.messages.push(Arc::new(message.ok_or_else(damaged)?));
     }
     if let Some(last) = page.messages.last().filter(|_| more) {
-        page.up_to = last.position;
+        // Its epoch may be one that is over.
+        page.up_to.index = last.position.index;
     }
     Ok(page)
 }
