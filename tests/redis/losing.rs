@@ -118,6 +118,36 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
 }
 
 #[test]
+fn a_pipe_that_has_begun_a_new_epoch_stays_in_it_when_connections_break_once_more() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("renewed");
+        node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+        node.listen(&pipe).await;
+        let old = node.publish(&pipe, "1").await.unwrap().position;
+        node.heard_until("1").await;
+        let break_connections = async || {
+            server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+            server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+            node.news_until(is_lost_all).await;
+        };
+        // Somebody else has published in its place.
+        server.ask(&["HSET", &key(&server, "1:n:renewed"), "id", "sixteen bytes 16"]);
+        break_connections().await;
+        let renewed = node.listen(&pipe).await;
+        assert_ne!(renewed.epoch, old.epoch);
+        assert_eq!(renewed.index, 1);
+        for index in 2..5 {
+            let position = node.publish(&pipe, &index.to_string()).await.unwrap().position;
+            assert_eq!(position, Position { index, ..renewed });
+            break_connections().await;
+        }
+        assert_eq!(node.recovered(&pipe, renewed).await.unwrap(), ["2", "3", "4"]);
+    });
+}
+
+#[test]
 fn a_lost_announcement_is_found_although_nothing_follows() {
     told(async {
         let server = Server::start();
