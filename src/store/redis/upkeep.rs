@@ -200,7 +200,8 @@ async fn must_be_primary(commands: &mut MultiplexedConnection) -> Result<(), Str
 async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, String> {
     let mut info = redis::cmd("INFO");
     let answer = commands.send_packed_command(info.arg("server").arg("memory").arg("persistence")).await;
-    let text = answer.map(text_of).map_err(|error| explained(&error))?;
+    let answer = answer.and_then(Value::extract_error).map_err(|error| explained(&error))?;
+    let text = text_of(answer);
     let save = redis::cmd("CONFIG").arg("GET").arg("save").to_owned();
     // Services that sell Redis often hide CONFIG; then what INFO says must do.
     let saves = match commands.send_packed_command(&save).await.and_then(Value::extract_error) {
