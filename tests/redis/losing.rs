@@ -178,6 +178,23 @@ fn a_lost_announcement_is_found_although_nothing_follows() {
 }
 
 #[test]
+fn a_window_that_has_run_out_reaches_no_further_back_although_its_messages_were_empty() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("empty");
+        let start = node.listen(&pipe).await;
+        let empty = Publish { event: "".parse().unwrap(), ..publish(&pipe, "") };
+        let missed = node.store.publish(vec![empty]).await.unwrap()[0].position;
+        assert_eq!(node.recovered(&pipe, start).await.unwrap(), [""]);
+        assert_eq!(server.ask(&["DEL", &key(&server, "1:n:empty:window")]), ":1\r\n");
+        node.publish(&pipe, "after").await.unwrap();
+        assert_eq!(node.recovered(&pipe, missed).await.unwrap(), ["after"]);
+        assert_eq!(node.recovered(&pipe, start).await, None, "the empty one is missing");
+    });
+}
+
+#[test]
 fn a_count_that_redis_has_lost_is_told_again() {
     told(async {
         let server = Server::start();

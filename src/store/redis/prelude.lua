@@ -156,9 +156,10 @@ local function index_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
 
--- What a window counts of a record: its texts, without head, id and the like.
+-- What a window counts of a record: its texts, without head, id and the like. An empty message counts as well: a window
+-- of no bytes holds nothing.
 local function text_bytes(record)
-  return math.max(0, #record - 47)
+  return math.max(1, #record - 47)
 end
 
 local function record_bytes(record)
