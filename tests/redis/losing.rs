@@ -195,6 +195,30 @@ fn a_window_that_has_run_out_reaches_no_further_back_although_its_messages_were_
 }
 
 #[test]
+fn a_pipe_whose_hash_alone_was_deleted_begins_anew_whatever_is_done_first() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        for first in ["history", "recover", "dismiss", "retain", "publish"] {
+            let log = log(7);
+            let before = node.publish(&log, "before").await.unwrap().position;
+            node.publish(&log, "before").await.unwrap();
+            assert_eq!(server.ask(&["DEL", &key(&server, "1:l:7")]), ":1\r\n");
+            match first {
+                "history" => assert_eq!(node.history(&log).await, [""; 0]),
+                "recover" => assert_eq!(node.recovered(&log, before).await, None),
+                "dismiss" => node.store.dismiss(&log).await.unwrap(),
+                "retain" => node.store.set_retention(&log, Retention::of_length(10)).await.unwrap(),
+                _ => {}
+            }
+            let after = node.publish(&log, "after").await.unwrap().position;
+            assert!(after.epoch != before.epoch && after.index == 1, "{first}: {after:?}");
+            assert_eq!(node.history(&log).await, ["after"], "{first}");
+        }
+    });
+}
+
+#[test]
 fn a_count_that_redis_has_lost_is_told_again() {
     told(async {
         let server = Server::start();

@@ -8,8 +8,6 @@ local pipe = find_or_begin(base, ARGV[4], ARGV[5], ARGV[6])
 local epoch, index, taken, floor = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local key = base .. ':kept'
 if index < pipe.index then return 0 end
--- Somebody has deleted the hash alone: streams only go forward.
-if pipe.is_new then redis.call('DEL', key, base .. ':window') end
 
 local known, newest = pipe.index, 0
 local oldest = pipe.ttl > 0 and now - pipe.ttl * 1000 or nil

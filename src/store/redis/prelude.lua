@@ -33,6 +33,8 @@ end
 local function find_or_begin(base, epoch, default_length, default_ttl)
   local pipe = find(base)
   if pipe then return pipe end
+  -- Somebody may have deleted the hash alone: numbers begin anew, and streams only go forward.
+  redis.call('DEL', base .. ':kept', base .. ':window')
   pipe = { base = base, epoch = epoch, id = '', is_set = false, is_new = true }
   for _, place in ipairs(PLACES) do
     pipe[place] = pipe[place] or 0

@@ -11,8 +11,6 @@ for number, base in ipairs(KEYS) do
   local pipe = find_or_begin(base, ARGV[at], ARGV[at + 1], ARGV[at + 2])
   pipe.listeners, pipe.said = listeners_of(base)
   pipe.is_heard = is_heard(pipe, pipe.said, now)
-  -- Somebody has deleted the hash alone: numbers begin anew, and streams only go forward.
-  if pipe.is_new then redis.call('DEL', base .. ':kept', base .. ':window') end
   pipes[number], at = pipe, at + 3
 end
 
