@@ -133,6 +133,20 @@ fn what_is_of_an_epoch_that_is_over_is_read_in_pages_and_then_what_comes_behind_
 }
 
 #[test]
+fn what_is_trimmed_leaves_the_floor_above_it_where_it_was() {
+    over_every_store(|world| async move {
+        let pipe = pipe("floor");
+        world.keep(&pipe, 4).await;
+        let messages: Vec<Arc<Delivery>> = (1..=4).map(|index| kept(&pipe, 77, index)).collect();
+        adopt(&world, &pipe, &messages, Standing { floor: 4, ..standing(78, 4) }).await;
+        let newest = world.publish(&pipe, "next").await.position;
+        assert_eq!(newest, Position { epoch: 78, index: 5 });
+        assert_eq!(world.history(&pipe, Since::Beginning).await.len(), 4, "the first was trimmed");
+        assert_eq!(world.counts(&pipe, newest).await, [None, None, None, None, Some(1), Some(0)]);
+    });
+}
+
+#[test]
 fn who_listens_while_messages_are_adopted_can_have_them_behind_what_it_has() {
     over_every_store(|world| async move {
         let pipe = pipe("heard");

@@ -168,8 +168,8 @@ local function record_bytes(record)
   return #record
 end
 
--- Removes the oldest of a stream while `is_too_much(count, bytes, record)`; answers the bytes left and the highest
--- index that was removed.
+-- Removes the oldest of a stream while `is_too_much(count, bytes, record)`; answers the bytes left and the floor, which
+-- is raised to the highest index that was removed.
 local function trim(key, bytes, floor, weigh, is_too_much)
   local count = redis.call('XLEN', key)
   while count > 0 do
@@ -177,7 +177,7 @@ local function trim(key, bytes, floor, weigh, is_too_much)
     local record = first[2][2]
     if not is_too_much(count, bytes, record) then break end
     redis.call('XDEL', key, first[1])
-    count, bytes, floor = count - 1, math.max(0, bytes - weigh(record)), index_of(first[1])
+    count, bytes, floor = count - 1, math.max(0, bytes - weigh(record)), math.max(floor, index_of(first[1]))
   end
   return bytes, floor
 end
