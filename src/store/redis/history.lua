@@ -29,7 +29,7 @@ if since ~= 'newest' or number > 0 then
   local from = number + 1
   if since == 'untaken' then from = pipe.taken + 1 end
   if since == 'newest' then from = newest(number) end
-  records, more = page(key, from, messages_max, bytes_max, pipe.ttl > 0 and now - pipe.ttl * 1000 or 0, false)
+  records, more = page(key, from, messages_max, bytes_max, oldest_kept(pipe, now), false)
 end
 local answer = { pipe.epoch, whole(pipe.index), more }
 for _, record in ipairs(records) do

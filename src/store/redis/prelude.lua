@@ -187,6 +187,25 @@ local function begin_window(pipe, floor)
   pipe.window_floor, pipe.window_bytes = floor, 0
 end
 
+-- When what a pipe keeps was sent at the earliest.
+local function oldest_kept(pipe, now)
+  return pipe.ttl > 0 and now - pipe.ttl * 1000 or 0
+end
+
+-- Puts a record at the end of the history, as long as the pipe keeps any, and removes what is too much of it then.
+local function keep(pipe, index, record, now, bytes_max)
+  if pipe.length == 0 then
+    pipe.kept_floor = index
+    return
+  end
+  local key, oldest = pipe.base .. ':kept', oldest_kept(pipe, now)
+  redis.call('XADD', key, whole(index) .. '-0', 'm', record)
+  pipe.kept_bytes, pipe.kept_floor = trim(key, pipe.kept_bytes + #record, pipe.kept_floor, record_bytes,
+    function(count, bytes, first)
+      return count > pipe.length or bytes > bytes_max or sent_at_of(first) < oldest
+    end)
+end
+
 -- Removes what is too old: it was trimmed, and cannot be deleted any more.
 local function expire(pipe, said, now)
   if is_heard(pipe, said, now) then
@@ -197,7 +216,7 @@ local function expire(pipe, said, now)
     begin_window(pipe, pipe.index)
   end
   if pipe.ttl == 0 then return end
-  local oldest = now - pipe.ttl * 1000
+  local oldest = oldest_kept(pipe, now)
   pipe.kept_bytes, pipe.kept_floor = trim(pipe.base .. ':kept', pipe.kept_bytes, pipe.kept_floor, record_bytes,
     function(_, _, first) return sent_at_of(first) < oldest end)
 end

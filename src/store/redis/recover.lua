@@ -20,7 +20,7 @@ local records, more
 if epoch == pipe.epoch and index == pipe.index then
   records, more = {}, 0
 elseif epoch == pipe.epoch and index < pipe.index then
-  records, more = from(':kept', pipe.kept_floor, pipe.ttl > 0 and now - pipe.ttl * 1000 or 0)
+  records, more = from(':kept', pipe.kept_floor, oldest_kept(pipe, now))
   local _, said = listeners_of(pipe.base)
   if not records and is_heard(pipe, said, now) then
     records, more = from(':window', pipe.window_floor, now - WINDOW_MILLIS_MAX)
