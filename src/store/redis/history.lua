@@ -1,14 +1,11 @@
 -- A page of what a pipe keeps.
--- KEYS: the base. ARGV: `after`, `newest` or `untaken`, a number, now, most messages, most bytes, an epoch to begin
--- with, default length and ttl. Answers epoch and index of the pipe, 1 if there is more, then the records.
+-- KEYS: the base. ARGV: `after`, `newest` or `untaken`, a number, now, most messages, most bytes, an epoch for a pipe that
+-- is not there; that is not written. Answers epoch and index of the pipe, 1 if there is more, then the records.
 
 local since, number, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local messages_max, bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5])
-local pipe = find_or_begin(KEYS[1], ARGV[6], ARGV[7], ARGV[8])
-if pipe.is_new then
-  write(pipe)
-  let_age(pipe, 0)
-end
+local pipe = find(KEYS[1])
+if not pipe then return { ARGV[6], '0', 0 } end
 local key = pipe.base .. ':kept'
 
 -- The index of the message that has so many behind it, with itself.
