@@ -1,4 +1,4 @@
--- What every script begins with. Constants in capitals are put before it by scripts.rs.
+-- What every script begins with. Constants in capitals are put before it by script.rs.
 --
 -- A pipe is a hash at its base, `cometql:{bucket}:tenant:n:name` or `cometql:{bucket}:tenant:l:user`, and what hangs on
 -- the base: `:kept` and `:window` (streams by index), `:listeners` (node -> "count version told_at"), `:id:…` (chosen
