@@ -134,9 +134,11 @@ impl Registry {
 
     /// Has a new epoch begin for every pipe that Redis has in an older state than was heard.
     pub async fn renew(&self, heard: &[(String, Newest)]) -> Result<(), StoreError> {
+        let mut renewed = 0_u64;
         for call in self.renewals(heard) {
-            self.commands.ask(&call, Again::Yes).await?;
+            renewed = self.commands.ask(&call, Again::Yes).await?.number()?.saturating_add(renewed);
         }
+        say_renewed(renewed);
         Ok(())
     }
 
@@ -244,6 +246,13 @@ impl Registry {
         }
         *before = unknown;
         Ok(())
+    }
+}
+
+/// Says, once for many, that numbers of messages could not go on.
+pub fn say_renewed(count: u64) {
+    if count > 0 {
+        tracing::warn!("{count} pipes had gone back and began new epochs");
     }
 }
 

@@ -14,7 +14,7 @@ use super::call::Slot;
 use super::commands::teach;
 use super::connection::Connection;
 use super::refusal::explained;
-use super::registry::Registry;
+use super::registry::{Registry, say_renewed};
 use super::server::{Line, Server};
 use super::subscriber::{BACKOFF, BACKOFF_MAX};
 
@@ -170,9 +170,12 @@ pub async fn compare(
 ) -> Result<(), RedisError> {
     let mut heard = registry.listened.newest();
     heard.retain(|(base, _)| is_wanted(Slot::of(base)));
+    let mut renewed = 0_u64;
     for call in registry.renewals(&heard) {
-        commands.send_packed_command(&call.command).await?.extract_error()?;
+        let answer = commands.send_packed_command(&call.command).await?.extract_error()?;
+        renewed = Answer::new(answer).number().unwrap_or(0).saturating_add(renewed);
     }
+    say_renewed(renewed);
     Ok(())
 }
 
