@@ -320,7 +320,8 @@ pub struct PageMax {
 pub struct Page {
     /// Oldest first.
     pub messages: Vec<Arc<Delivery>>,
-    /// What was published up to here is among these or the pages before, or it is not kept.
+    /// What was published up to here is among these or the pages before, or it is not kept. The epoch is the pipe's,
+    /// also when the messages are of one before.
     pub up_to: Position,
     /// Whether the pipe keeps more behind `up_to`.
     pub more: bool,

@@ -262,7 +262,13 @@ impl Session {
         let id = following.id;
         let Some(wanted) = following.pipes.front_mut() else { return };
         if wanted.start.otherwise == Otherwise::Untaken {
-            wanted.step = if page.more { Step::Recover(page.up_to) } else { Step::Join(page.up_to) };
+            // What is of an epoch that is over is read and not recovered: nothing of it is vouched for.
+            let is_over = page.messages.last().is_some_and(|last| last.position.epoch != page.up_to.epoch);
+            wanted.step = match page.more {
+                true if is_over => Step::Read(Since::After(page.up_to.index)),
+                true => Step::Recover(page.up_to),
+                false => Step::Join(page.up_to),
+            };
             // Nothing that is not taken stands between here and the first of these.
             let recovered = wanted.start.behind.map(|_| false);
             self.tell_start(id, wanted, page.starts_behind(), recovered, around);

@@ -30,7 +30,7 @@ use clock::StillClock;
 use cometql::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::redis::{Address, Config, Redis, open};
 use cometql::store::{
-    Ear, EarId, LeftBehind, News, PageMax, Peer, Publish, Published, Recovered, Since, Store, StoreError,
+    Ear, EarId, LeftBehind, News, PageMax, Peer, Publish, Published, Recovered, Shelf, Since, Store, StoreError,
 };
 use cometql::user::{TenantId, UserId};
 use server::Redis as Server;

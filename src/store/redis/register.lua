@@ -11,7 +11,6 @@ local _, _, kind = parts_of(base)
 local pipe = find_or_begin(base, ARGV[7], ARGV[8], ARGV[9])
 local key = base .. ':listeners'
 local before, said = listeners_of(base)
-if pipe.is_new then redis.call('DEL', base .. ':kept', base .. ':window') end
 if not is_heard(pipe, said, now) then
   -- The window begins here.
   begin_window(pipe, pipe.index)

@@ -11,7 +11,7 @@ use super::call::{Call, Slot};
 use super::commands::{Again, Commands};
 use super::letters::Letters;
 use super::listened::{Listened, Mark, Newest, Told};
-use super::nodes::{Leased, Nodes};
+use super::nodes::{Lease, Leased, Nodes};
 use super::wills::{self, Wills};
 use super::{begin, keys, new_epoch};
 use crate::clock::Clock;
@@ -134,9 +134,11 @@ impl Registry {
 
     /// Has a new epoch begin for every pipe that Redis has in an older state than was heard.
     pub async fn renew(&self, heard: &[(String, Newest)]) -> Result<(), StoreError> {
+        let mut renewed = 0_u64;
         for call in self.renewals(heard) {
-            self.commands.ask(&call, Again::Yes).await?;
+            renewed = self.commands.ask(&call, Again::Yes).await?.number()?.saturating_add(renewed);
         }
+        say_renewed(renewed);
         Ok(())
     }
 
@@ -159,28 +161,41 @@ impl Registry {
         calls.collect()
     }
 
-    /// The call that says that this node is there.
-    pub fn lease(&self) -> Call {
+    /// What says that this node is there.
+    pub fn lease(&self) -> Lease {
         self.nodes.lease(self.commands.scripts())
     }
 
     /// What Redis answered to it. If it must be told again who listens here, that is remembered.
-    pub fn leased(&self, answer: Answer) -> Result<Leased, StoreError> {
-        let leased = self.nodes.leased(answer)?;
-        if leased == Leased::Renamed {
-            tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
-            self.listened.unmark_all();
+    pub fn leased(&self, lease: &Lease, answer: Answer) -> Result<Leased, StoreError> {
+        let leased = self.nodes.leased(lease, answer, self.clock.now())?;
+        match leased {
+            Leased::Renamed => {
+                tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
+                self.listened.unmark_all();
+            }
+            // Who is said to be here a second time takes no harm.
+            Leased::Forgotten => {
+                tracing::warn!("Redis knows nothing of this node any more; the others may have taken it for dead");
+                self.listened.unmark_all();
+            }
+            Leased::Anew => {}
+            Leased::Still | Leased::Outdated => return Ok(leased),
         }
-        if leased != Leased::Still {
-            self.listened.tell_all();
-            self.wills.tell_all();
-        }
+        self.listened.tell_all();
+        self.wills.tell_all();
         Ok(leased)
     }
 
     /// Says that this node is there, and learns who else is.
     pub async fn renew_lease(&self) -> Result<(), StoreError> {
-        while self.leased(self.commands.ask(&self.lease(), Again::Yes).await?)? == Leased::Renamed {}
+        loop {
+            let lease = self.lease();
+            let answer = self.commands.ask(&lease.call, Again::Yes).await?;
+            if !matches!(self.leased(&lease, answer)?, Leased::Renamed | Leased::Outdated) {
+                break;
+            }
+        }
         if let Some(number) = self.nodes.peers().first() {
             self.listened.open_letters(keys::letters_to(*number));
         }
@@ -231,6 +246,13 @@ impl Registry {
         }
         *before = unknown;
         Ok(())
+    }
+}
+
+/// Says, once for many, that numbers of messages could not go on.
+pub fn say_renewed(count: u64) {
+    if count > 0 {
+        tracing::warn!("{count} pipes had gone back and began new epochs");
     }
 }
 
