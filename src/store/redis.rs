@@ -23,6 +23,7 @@ mod nodes;
 mod publishing;
 mod record;
 mod refusal;
+mod registering;
 mod registry;
 mod script;
 mod sentinel;
