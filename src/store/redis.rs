@@ -24,6 +24,7 @@ mod outdated;
 mod publishing;
 mod record;
 mod refusal;
+mod registering;
 mod registry;
 mod script;
 mod sentinel;

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::call::{Call, Slot};
 use super::commands::{Again, Commands};
 use super::letters::Letters;
-use super::listened::{Listened, Mark, Newest, Told};
+use super::listened::{Count, Listened, Mark, Newest, Told};
 use super::nodes::{Lease, Leased, Nodes};
+use super::registering::{Joined, LineId, Registering, Registration};
 use super::wills::{self, Wills};
 use super::{begin, keys, new_epoch};
 use crate::clock::Clock;
@@ -33,6 +36,7 @@ pub struct Registry {
     pub wills: Wills,
     pub letters: Letters,
     pub clock: Arc<dyn Clock>,
+    registering: Registering,
     /// Logs whose users are marked as here again, and of whom nobody has said so.
     appeared: Mutex<Vec<Pipe>>,
 }
@@ -45,17 +49,66 @@ impl Registry {
         clock: Arc<dyn Clock>,
     ) -> Result<Registry, StoreError> {
         let (wills, letters) = (Wills::default(), Letters::default());
-        Ok(Registry { nodes: Nodes::new()?, commands, listened, wills, letters, clock, appeared: Mutex::default() })
+        let (nodes, registering, appeared) = (Nodes::new()?, Registering::default(), Mutex::default());
+        Ok(Registry { nodes, commands, listened, wills, letters, clock, registering, appeared })
     }
 
     /// Tells how many connections of this node listen to a pipe now, and hears where it stands.
-    pub async fn tell(&self, base: &str, pipe: &Pipe, mark: Mark) -> Result<Listening, StoreError> {
-        let count = self.listened.count(base, mark);
-        let mut call = self.commands.scripts().register.on(&[base]);
-        call.arg(&*self.nodes.gone()).arg(self.nodes.name());
-        call.arg(count.connections).arg(count.version).arg(self.clock.now().0).arg(count.mark.name());
-        begin(&mut call, pipe);
+    pub async fn tell(self: &Arc<Registry>, base: &str, pipe: &Pipe, mark: Mark) -> Result<Listening, StoreError> {
+        let line = self.commands.servers().are_many().then(|| Slot::of(base));
+        let (answer, mut answered) = oneshot::channel();
+        let registration = Registration { base: base.to_owned(), pipe: pipe.clone(), mark, answer };
+        let Joined { number, must_call } = self.registering.join(line, registration);
+        if must_call {
+            tokio::spawn(Arc::clone(self).call(line));
+        }
+        let late = || self.commands.unavailable("it was not told who listens");
+        match timeout(self.commands.wait(), &mut answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(late())),
+            Err(_) if self.registering.take_back(line, number) => Err(late()),
+            // It is on its way, for which it has as long.
+            Err(_) => answered.await.unwrap_or_else(|_| Err(late())),
+        }
+    }
+
+    /// Registers those who wait in a line until nobody does.
+    async fn call(self: Arc<Registry>, line: LineId) {
+        while let Some(registrations) = self.registering.take(line) {
+            match self.register(&registrations).await {
+                Ok(told) => {
+                    for (Registration { pipe, answer, .. }, listening) in registrations.into_iter().zip(told) {
+                        // Who has appeared is told of by others if nobody waits here any more.
+                        if let (true, Err(_)) = (listening.has_appeared, answer.send(Ok(listening))) {
+                            self.appears(pipe);
+                        }
+                    }
+                }
+                Err(error) => {
+                    registrations.into_iter().for_each(|one| drop(one.answer.send(Err(error.clone()))));
+                }
+            }
+        }
+    }
+
+    /// Tells how many connections listen to each of these now, in one call. They are in one slot, if there are many
+    /// servers.
+    async fn register(&self, registrations: &[Registration]) -> Result<Vec<Listening>, StoreError> {
+        let bases: Vec<&str> = registrations.iter().map(|registration| registration.base.as_str()).collect();
+        let mut call = self.commands.scripts().register.on(&bases);
+        call.arg(&*self.nodes.gone()).arg(self.nodes.name()).arg(self.clock.now().0);
+        let mut counts = Vec::with_capacity(registrations.len());
+        for Registration { base, pipe, mark, .. } in registrations {
+            let count = self.listened.count(base, *mark);
+            call.arg(count.connections).arg(count.version).arg(count.mark.name());
+            begin(&mut call, pipe);
+            counts.push(count);
+        }
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
+        bases.iter().zip(counts).map(|(base, count)| self.registered(base, count, &mut answer)).collect()
+    }
+
+    /// What Redis has answered to one count.
+    fn registered(&self, base: &str, count: Count, answer: &mut Answer) -> Result<Listening, StoreError> {
         let position = Position { epoch: answer.number()?, index: answer.number()? };
         let id = <[u8; 16]>::try_from(answer.bytes()?).ok();
         let id = id.map(|bytes| MessageId(uuid::Uuid::from_bytes(bytes)));
@@ -66,11 +119,15 @@ impl Registry {
     }
 
     /// The same once more. Of a user who was taken for gone meanwhile the others are to be told.
-    async fn tell_again(&self, base: &str, pipe: Pipe) -> Result<(), StoreError> {
+    async fn tell_again(self: &Arc<Registry>, base: &str, pipe: Pipe) -> Result<(), StoreError> {
         if self.tell(base, &pipe, Mark::Leave).await?.has_appeared {
-            self.appeared.lock().unwrap_or_else(PoisonError::into_inner).push(pipe);
+            self.appears(pipe);
         }
         Ok(())
+    }
+
+    fn appears(&self, log: Pipe) {
+        self.appeared.lock().unwrap_or_else(PoisonError::into_inner).push(log);
     }
 
     /// Of whom they are to be told, each once.
