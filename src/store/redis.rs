@@ -55,6 +55,7 @@ use self::keeper::Keeper;
 use self::listened::{Listened, Mark};
 use self::listing::Listed;
 use self::registry::Registry;
+use self::script::Script;
 use self::sentinel::Sentinels;
 use self::servers::Servers;
 use self::subscriber::hear;
@@ -192,13 +193,13 @@ impl Redis {
     }
 
     async fn look(&self, pipe: &Pipe) -> Result<Answer, StoreError> {
-        let mut call = self.commands.scripts().look.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().on(Script::Look, &[keys::base_of(pipe)]);
         call.arg(&*self.registry.nodes.gone());
         self.commands.ask(&call, Again::Yes).await
     }
 
     async fn retain(&self, pipe: &Pipe, retention: Option<Retention>, again: Again) -> Result<bool, StoreError> {
-        let mut call = self.commands.scripts().retain.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().on(Script::Retain, &[keys::base_of(pipe)]);
         call.arg(&*self.registry.nodes.gone()).arg(self.now());
         match retention {
             Some(Retention { length, ttl_seconds }) => call.arg(length).arg(ttl_seconds.unwrap_or(0)),
@@ -267,13 +268,13 @@ impl Store for Redis {
     }
 
     async fn dismiss(&self, log: &Pipe) -> Result<(), StoreError> {
-        let mut call = self.commands.scripts().dismiss.on(&[keys::base_of(log)]);
+        let mut call = self.commands.scripts().on(Script::Dismiss, &[keys::base_of(log)]);
         begin(&mut call, log);
         self.commands.ask(&call, Again::Yes).await.map(drop)
     }
 
     async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
-        let mut call = self.commands.scripts().disappear.on(&[keys::base_of(log)]);
+        let mut call = self.commands.scripts().on(Script::Disappear, &[keys::base_of(log)]);
         call.arg(&*self.registry.nodes.gone()).arg(self.registry.nodes.name()).arg(new_epoch());
         self.commands.ask(&call, Again::Yes).await?.truth()
     }
@@ -317,7 +318,7 @@ impl Store for Redis {
     }
 
     async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
-        let mut call = self.commands.scripts().recover.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().on(Script::Recover, &[keys::base_of(pipe)]);
         call.arg(after.epoch).arg(after.index);
         self.limits(&mut call, max);
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
@@ -337,7 +338,7 @@ impl Store for Redis {
     }
 
     async fn history(&self, pipe: &Pipe, since: Since, max: PageMax) -> Result<Page, StoreError> {
-        let mut call = self.commands.scripts().history.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().on(Script::History, &[keys::base_of(pipe)]);
         match since {
             Since::Beginning => call.arg("after").arg(0),
             Since::After(index) => call.arg("after").arg(index.min(1 << 53)),
@@ -369,7 +370,7 @@ impl Store for Redis {
     async fn erase(&self, pipe: &Pipe, indexes: &[u64]) -> Result<u64, StoreError> {
         let mut erased = 0;
         for indexes in indexes.chunks(ERASED_A_CALL) {
-            let mut call = self.commands.scripts().erase.on(&[keys::base_of(pipe)]);
+            let mut call = self.commands.scripts().on(Script::Erase, &[keys::base_of(pipe)]);
             call.arg(&*self.registry.nodes.gone()).arg(self.now()).arg(indexes);
             erased += self.commands.ask(&call, Again::No).await?.number()?;
         }
@@ -377,7 +378,7 @@ impl Store for Redis {
     }
 
     async fn take(&self, pipe: &Pipe, index: u64) -> Result<(), StoreError> {
-        let mut call = self.commands.scripts().take.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().on(Script::Take, &[keys::base_of(pipe)]);
         call.arg(index.min(1 << 53));
         self.commands.ask(&call, Again::Yes).await.map(drop)
     }
@@ -419,7 +420,7 @@ impl Store for Redis {
     }
 
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
-        let mut call = self.commands.scripts().set_record.on(&[keys::shelf_of(tenant, record)]);
+        let mut call = self.commands.scripts().on(Script::SetRecord, &[keys::shelf_of(tenant, record)]);
         call.arg(keys::record_name(record));
         if let Some(value) = value {
             call.arg(value);

@@ -8,6 +8,7 @@ use super::call::Call;
 use super::commands::Again;
 use super::keys;
 use super::registry::Registry;
+use super::script::Script;
 use super::together::ask_all;
 use super::wills;
 use crate::store::{LeftBehind, StoreError};
@@ -37,7 +38,7 @@ impl Registry {
         let Some(node) = self.claim("").await? else { return Ok(Vec::new()) };
         let left = self.left_by(&node).await?;
         if left.is_empty() {
-            let mut call = self.commands.scripts().forget.on(&[keys::GONE]);
+            let mut call = self.commands.scripts().on(Script::Forget, &[keys::GONE]);
             call.arg(&node).arg(FORGET_MILLIS);
             self.commands.ask(&call, Again::Yes).await?;
         }
@@ -99,14 +100,14 @@ impl Registry {
 
     /// Says that a node is gone, so that what it leaves is seen to.
     pub async fn give_up(&self, node: &str) -> Result<(), StoreError> {
-        let mut call = self.commands.scripts().leave.on(&[keys::LEASES, keys::GONE]);
+        let mut call = self.commands.scripts().on(Script::Leave, &[keys::LEASES, keys::GONE]);
         call.arg(node);
         self.commands.ask(&call, Again::Yes).await.map(drop)
     }
 
     /// A node that is gone, this one or (if that is empty) any, if nobody else sees to it.
     async fn claim(&self, node: &str) -> Result<Option<String>, StoreError> {
-        let mut call = self.commands.scripts().claim.on(&[keys::GONE]);
+        let mut call = self.commands.scripts().on(Script::Claim, &[keys::GONE]);
         call.arg(self.nodes.name()).arg(CLAIM_MILLIS).arg(node);
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         if answer.is_empty() { Ok(None) } else { answer.text().map(Some) }
@@ -125,7 +126,7 @@ impl Registry {
     }
 
     async fn left_in(&self, set: &str, node: &str, count_max: usize) -> Result<Vec<Left>, StoreError> {
-        let mut call = self.commands.scripts().left.on(&[set]);
+        let mut call = self.commands.scripts().on(Script::Left, &[set]);
         call.arg(node).arg(count_max).arg(WILLS_MAX).arg(WILLS_BYTES_MAX);
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         let mut left = Vec::new();
@@ -149,7 +150,7 @@ impl Registry {
 
     /// The call that takes back a node's count and the wills of these connections, or all of them.
     fn settling(&self, base: &str, node: &str, connections: Option<&[&str]>) -> Call {
-        let mut call = self.commands.scripts().settle.on(&[base]);
+        let mut call = self.commands.scripts().on(Script::Settle, &[base]);
         call.arg(&*self.nodes.gone()).arg(node).arg(self.clock.now().0).arg(u8::from(connections.is_none()));
         call.arg(connections.unwrap_or_default());
         call

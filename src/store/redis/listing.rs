@@ -4,6 +4,7 @@ use super::answer::{Answer, unexpected};
 use super::call::Call;
 use super::keys;
 use super::merge::Merge;
+use super::script::Script;
 use super::together::ask_all;
 use super::{Redis, StoreError};
 use crate::store::{Record, Shelf};
@@ -27,7 +28,7 @@ impl Redis {
         let keys = keys::listing(tenant, what);
         let gone = self.registry.nodes.gone();
         let ask = |key: &str, after: &[u8], count: usize| {
-            let mut call = self.commands.scripts().listed.on(&[key]);
+            let mut call = self.commands.scripts().on(Script::Listed, &[key]);
             call.arg(&*gone).arg(after).arg(count);
             call
         };
@@ -54,7 +55,7 @@ impl Redis {
     ) -> Result<Vec<(Record, String)>, StoreError> {
         let keys = keys::shelves(tenant, shelf);
         let ask = |key: &str, after: &[u8], count: usize| {
-            let mut call = self.commands.scripts().records.on(&[key]);
+            let mut call = self.commands.scripts().on(Script::Records, &[key]);
             call.arg(after).arg(count);
             call
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::call::{Call, Slot};
 use super::commands::Again;
+use super::script::Script;
 use super::{Redis, begin, keys, record};
 use crate::pipe::{Delivery, Pipe};
 use crate::store::{Standing, StoreError};
@@ -49,7 +50,7 @@ impl Redis {
 
     pub async fn take_over(&self, pipe: &Pipe, messages: &[Arc<Delivery>], stands: Standing) -> Result<(), StoreError> {
         let Standing { position, taken, floor } = stands;
-        let mut call = self.commands.scripts().adopt.on(&[keys::base_of(pipe)]);
+        let mut call = self.commands.scripts().on(Script::Adopt, &[keys::base_of(pipe)]);
         call.arg(&*self.registry.nodes.gone());
         call.arg(self.now()).arg((self.history_bytes_max_per_pipe as u64).min(1 << 53));
         begin(&mut call, pipe);

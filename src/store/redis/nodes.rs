@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::answer::{Answer, unexpected};
 use super::call::Call;
 use super::keys;
-use super::script::Scripts;
+use super::script::{Script, Scripts};
 use crate::clock::UnixMillis;
 use crate::store::{Peer, StoreError};
 
@@ -88,7 +88,7 @@ impl Nodes {
     /// What says that this node is there.
     pub fn lease(&self, scripts: &Scripts) -> Lease {
         let state = self.state();
-        let mut call = scripts.lease.on(&[keys::LEASES, keys::GONE]);
+        let mut call = scripts.on(Script::Lease, &[keys::LEASES, keys::GONE]);
         call.arg(&state.name).arg(state.number.0).arg(&state.name_before).arg(LEASE_MILLIS);
         Lease { call, name: state.name.clone() }
     }

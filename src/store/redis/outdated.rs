@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::call::Call;
 use super::keys;
 use super::registry::Registry;
+use super::script::Script;
 use super::subscriber::BACKOFF_MAX;
 use super::together::ask_all;
 use crate::pipe::{Pipe, PipeKind};
@@ -91,7 +92,7 @@ impl Registry {
             while !answer.is_empty() {
                 let will = (base.to_owned(), answer.text()?);
                 if !known.contains(&will) {
-                    let mut call = self.commands.scripts().will.on(&[base]);
+                    let mut call = self.commands.scripts().on(Script::Will, &[base]);
                     call.arg(node).arg(will.1);
                     outdated.push(call);
                 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::answer::Answer;
 use super::call::{Call, Slot};
 use super::commands::{Again, is_unknown};
+use super::script::Script;
 use super::{Redis, begin, keys, record};
 use crate::pipe::{Pipe, Position};
 use crate::store::{Publish, Published, StoreError};
@@ -71,7 +72,7 @@ impl Redis {
             numbers.push(number);
         }
         let bases: Vec<&str> = pipes.iter().map(|(base, _)| *base).collect();
-        let mut call = self.commands.scripts().publish.on(&bases);
+        let mut call = self.commands.scripts().on(Script::Publish, &bases);
         call.arg(&*self.registry.nodes.gone()).arg(self.now()).arg(self.history_bytes_max_per_pipe);
         pipes.iter().for_each(|(_, pipe)| begin(&mut call, pipe));
         for ((_, publish), number) in part.iter().zip(numbers) {

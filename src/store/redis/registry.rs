@@ -15,6 +15,7 @@ use super::letters::Letters;
 use super::listened::{Count, Listened, Mark, Newest, Told};
 use super::nodes::{Lease, Leased, Nodes};
 use super::registering::{Joined, LineId, Registering, Registration};
+use super::script::Script;
 use super::wills::{self, Wills};
 use super::{begin, keys, new_epoch};
 use crate::clock::Clock;
@@ -94,7 +95,7 @@ impl Registry {
     /// servers.
     async fn register(&self, registrations: &[Registration]) -> Result<Vec<Listening>, StoreError> {
         let bases: Vec<&str> = registrations.iter().map(|registration| registration.base.as_str()).collect();
-        let mut call = self.commands.scripts().register.on(&bases);
+        let mut call = self.commands.scripts().on(Script::Register, &bases);
         call.arg(&*self.nodes.gone()).arg(self.nodes.name()).arg(self.clock.now().0);
         let mut counts = Vec::with_capacity(registrations.len());
         for Registration { base, pipe, mark, .. } in registrations {
@@ -139,7 +140,7 @@ impl Registry {
     pub async fn tell_will(&self, of: &wills::Of) -> Result<(), StoreError> {
         let (base, connection) = of;
         let kept = self.wills.kept(of);
-        let mut call = self.commands.scripts().will.on(&[base]);
+        let mut call = self.commands.scripts().on(Script::Will, &[base]);
         call.arg(self.nodes.name()).arg(keys::connection_name(*connection));
         if let Some(kept) = &kept {
             call.arg(kept);
@@ -208,7 +209,7 @@ impl Registry {
         let parts = by_slot.values().flat_map(|heard| heard.chunks(PIPES_A_CALL));
         let calls = parts.map(|heard| {
             let bases: Vec<&str> = heard.iter().map(|(base, _)| base.as_str()).collect();
-            let mut call = self.commands.scripts().renew.on(&bases);
+            let mut call = self.commands.scripts().on(Script::Renew, &bases);
             for (_, newest) in heard {
                 let id = newest.id.map_or_else(Vec::new, |id| id.0.as_bytes().to_vec());
                 call.arg(newest.position.epoch).arg(newest.position.index).arg(id).arg(new_epoch());

@@ -8,7 +8,72 @@ use crate::store::{REPEAT_MILLIS, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX, WINDOW_
 /// A pipe that nobody keeps or hears is forgotten when it has been quiet for so long, in milliseconds.
 const IDLE_MILLIS: u64 = 600_000;
 
-pub struct Script {
+/// One of them; what it does stands at the head of its file.
+#[derive(Clone, Copy)]
+pub enum Script {
+    Publish,
+    Register,
+    Recover,
+    History,
+    Erase,
+    Take,
+    Retain,
+    Look,
+    Listed,
+    SetRecord,
+    Adopt,
+    Records,
+    Renew,
+    Disappear,
+    Dismiss,
+    Will,
+    Lease,
+    Leave,
+    Claim,
+    Forget,
+    Left,
+    Settle,
+    Heads,
+}
+
+/// What they are made of, in the order of their names.
+const SOURCES: [(Script, Effect, &str); 23] = [
+    (Script::Publish, Effect::Fills, include_str!("publish.lua")),
+    (Script::Register, Effect::TakesNone, include_str!("register.lua")),
+    (Script::Recover, Effect::Reads, include_str!("recover.lua")),
+    (Script::History, Effect::Reads, include_str!("history.lua")),
+    (Script::Erase, Effect::TakesNone, include_str!("erase.lua")),
+    (Script::Take, Effect::TakesNone, include_str!("take.lua")),
+    (Script::Retain, Effect::TakesNone, include_str!("retain.lua")),
+    (Script::Look, Effect::Reads, include_str!("look.lua")),
+    (Script::Listed, Effect::TakesNone, include_str!("listed.lua")),
+    (Script::SetRecord, Effect::Fills, include_str!("set_record.lua")),
+    (Script::Adopt, Effect::Fills, include_str!("adopt.lua")),
+    (Script::Records, Effect::Reads, include_str!("records.lua")),
+    (Script::Renew, Effect::TakesNone, include_str!("renew.lua")),
+    (Script::Disappear, Effect::TakesNone, include_str!("disappear.lua")),
+    (Script::Dismiss, Effect::TakesNone, include_str!("dismiss.lua")),
+    (Script::Will, Effect::Fills, include_str!("will.lua")),
+    (Script::Lease, Effect::TakesNone, include_str!("lease.lua")),
+    (Script::Leave, Effect::TakesNone, include_str!("leave.lua")),
+    (Script::Claim, Effect::TakesNone, include_str!("claim.lua")),
+    (Script::Forget, Effect::TakesNone, include_str!("forget.lua")),
+    (Script::Left, Effect::Reads, include_str!("left.lua")),
+    (Script::Settle, Effect::TakesNone, include_str!("settle.lua")),
+    (Script::Heads, Effect::Reads, include_str!("heads.lua")),
+];
+
+/// Each is where it is looked for.
+const _: () = {
+    let mut at = 0;
+    while at < SOURCES.len() {
+        assert!(SOURCES[at].0 as usize == at);
+        at += 1;
+    }
+};
+
+/// A script as Redis is taught it.
+pub struct Written {
     text: String,
     /// What EVALSHA names it by.
     hash: String,
@@ -24,8 +89,8 @@ enum Effect {
     Fills,
 }
 
-impl Script {
-    fn new(text: &str, effect: Effect) -> Script {
+impl Written {
+    fn new(text: &str, effect: Effect) -> Written {
         let flags = match effect {
             Effect::Reads => " flags=no-writes",
             Effect::TakesNone => " flags=allow-oom",
@@ -39,24 +104,7 @@ impl Script {
             prelude = include_str!("prelude.lua"),
         );
         let hash = Sha1::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        Script { text, hash }
-    }
-
-    /// The call of this script, with its keys; arguments are added behind.
-    ///
-    /// The keys must be in one slot: in a Redis Cluster a script may touch no other.
-    ///
-    /// Behind them stands a key that never exists. While a slot goes from server to server, key by key, Redis executes
-    /// nothing that names a key which is not there: so no script finds a part of a pipe.
-    pub fn on<K: AsRef<str>>(&self, keys: &[K]) -> Call {
-        let first = keys.first().map_or("", AsRef::as_ref);
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(&self.hash).arg(keys.len() + 1);
-        for key in keys {
-            command.arg(key.as_ref());
-        }
-        command.arg(beside(first, "never"));
-        Call::with(command, first)
+        Written { text, hash }
     }
 
     /// What teaches it to a server.
@@ -68,86 +116,31 @@ impl Script {
 }
 
 /// All of them, read once.
-pub struct Scripts {
-    pub publish: Script,
-    pub register: Script,
-    pub recover: Script,
-    pub history: Script,
-    pub erase: Script,
-    pub take: Script,
-    pub retain: Script,
-    pub look: Script,
-    pub listed: Script,
-    pub set_record: Script,
-    pub adopt: Script,
-    pub records: Script,
-    pub renew: Script,
-    pub disappear: Script,
-    pub dismiss: Script,
-    pub will: Script,
-    pub lease: Script,
-    pub leave: Script,
-    pub claim: Script,
-    pub forget: Script,
-    pub left: Script,
-    pub settle: Script,
-    pub heads: Script,
-}
+pub struct Scripts([Written; SOURCES.len()]);
 
 impl Scripts {
     pub fn new() -> Scripts {
-        Scripts {
-            publish: Script::new(include_str!("publish.lua"), Effect::Fills),
-            register: Script::new(include_str!("register.lua"), Effect::TakesNone),
-            recover: Script::new(include_str!("recover.lua"), Effect::Reads),
-            history: Script::new(include_str!("history.lua"), Effect::Reads),
-            erase: Script::new(include_str!("erase.lua"), Effect::TakesNone),
-            take: Script::new(include_str!("take.lua"), Effect::TakesNone),
-            retain: Script::new(include_str!("retain.lua"), Effect::TakesNone),
-            look: Script::new(include_str!("look.lua"), Effect::Reads),
-            listed: Script::new(include_str!("listed.lua"), Effect::TakesNone),
-            set_record: Script::new(include_str!("set_record.lua"), Effect::Fills),
-            adopt: Script::new(include_str!("adopt.lua"), Effect::Fills),
-            records: Script::new(include_str!("records.lua"), Effect::Reads),
-            renew: Script::new(include_str!("renew.lua"), Effect::TakesNone),
-            disappear: Script::new(include_str!("disappear.lua"), Effect::TakesNone),
-            dismiss: Script::new(include_str!("dismiss.lua"), Effect::TakesNone),
-            will: Script::new(include_str!("will.lua"), Effect::Fills),
-            lease: Script::new(include_str!("lease.lua"), Effect::TakesNone),
-            leave: Script::new(include_str!("leave.lua"), Effect::TakesNone),
-            claim: Script::new(include_str!("claim.lua"), Effect::TakesNone),
-            forget: Script::new(include_str!("forget.lua"), Effect::TakesNone),
-            left: Script::new(include_str!("left.lua"), Effect::Reads),
-            settle: Script::new(include_str!("settle.lua"), Effect::TakesNone),
-            heads: Script::new(include_str!("heads.lua"), Effect::Reads),
-        }
+        Scripts(SOURCES.map(|(_, effect, text)| Written::new(text, effect)))
     }
 
-    pub fn all(&self) -> [&Script; 23] {
-        [
-            &self.publish,
-            &self.register,
-            &self.recover,
-            &self.history,
-            &self.erase,
-            &self.take,
-            &self.retain,
-            &self.look,
-            &self.listed,
-            &self.set_record,
-            &self.adopt,
-            &self.records,
-            &self.renew,
-            &self.disappear,
-            &self.dismiss,
-            &self.will,
-            &self.lease,
-            &self.leave,
-            &self.claim,
-            &self.forget,
-            &self.left,
-            &self.settle,
-            &self.heads,
-        ]
+    pub fn all(&self) -> &[Written] {
+        &self.0
+    }
+
+    /// The call of a script, with its keys; arguments are added behind.
+    ///
+    /// The keys must be in one slot: in a Redis Cluster a script may touch no other.
+    ///
+    /// Behind them stands a key that never exists. While a slot goes from server to server, key by key, Redis executes
+    /// nothing that names a key which is not there: so no script finds a part of a pipe.
+    pub fn on<K: AsRef<str>>(&self, script: Script, keys: &[K]) -> Call {
+        let first = keys.first().map_or("", AsRef::as_ref);
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.0[script as usize].hash).arg(keys.len() + 1);
+        for key in keys {
+            command.arg(key.as_ref());
+        }
+        command.arg(beside(first, "never"));
+        Call::with(command, first)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::call::{Call, Slot};
 use super::gate::Gate;
 use super::registry::{PIPES_A_CALL, Registry};
+use super::script::Script;
 use super::together::ask_all;
 use crate::pipe::Position;
 use crate::store::StoreError;
@@ -57,7 +58,7 @@ impl Registry {
     async fn ahead(&self, parts: &[Part]) -> Result<Vec<(String, Position)>, StoreError> {
         let node = self.nodes.name();
         let call = |part: &Part| -> Call {
-            let mut call = self.commands.scripts().heads.on(part);
+            let mut call = self.commands.scripts().on(Script::Heads, part);
             call.arg(&node);
             call
         };
