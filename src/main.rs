@@ -21,6 +21,9 @@ use rustix::process::{self, Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let outcome = std::env::current_dir()
         .map_err(|error| format!("the working directory cannot be read: {error}"))
