@@ -1,8 +1,10 @@
 //! Moving in from an original installation, and between stores. Runs instead of a node, and says of everything whether
 //! it came over.
 
+mod arrival;
 mod at_once;
 mod ini;
+mod names;
 mod original;
 mod report;
 mod texts;
