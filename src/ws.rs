@@ -55,7 +55,7 @@ pub struct Config {
 
 /// Most connections that wait to be accepted, or fewer if the system allows fewer (`net.core.somaxconn`). Who finds
 /// this queue full tries again after a second, then two, then four: when everybody comes back at once it must be long.
-const UNACCEPTED_MAX: u32 = 65_535;
+pub const UNACCEPTED_MAX: u32 = 65_535;
 
 /// Opens the port that `config` names. Must be called within a runtime.
 pub fn bind(config: &Config) -> io::Result<TcpListener> {

@@ -27,7 +27,7 @@ use crate::status::Status;
 use crate::user::{About, Generation};
 
 /// A connection that is being closed may take this long to read what waits for it, in milliseconds.
-const CLOSING_MILLIS_MAX: u64 = 5_000;
+pub const CLOSING_MILLIS_MAX: u64 = 5_000;
 /// One that was too slow may take this long to read why, in milliseconds: it is not in a hurry, and costs little.
 const TOO_SLOW_MILLIS_MAX: u64 = 60_000;
 /// Most of them at a time; of more the longest waiting is not waited for any longer.
