@@ -245,6 +245,43 @@ fn counts(report: &str, what: &str) -> [u64; 2] {
 }
 
 #[tokio::test]
+async fn an_export_that_is_incomplete_is_no_success() {
+    let (home, redis) = (Home::new(&[]), Redis::start());
+    let store = ["--store", &redis.url()];
+    fill(home.data()).await;
+    succeeded(&home.run(&["export", "first"]));
+    succeeded(&home.run(&[&["import", "first"][..], &store].concat()));
+    // Its messages are there, and nothing says any more that they are to be kept.
+    let keys = redis.ask(&["KEYS", "cometql:{*}:70000:n:short"]);
+    let key = keys.lines().find(|line| line.starts_with("cometql:")).unwrap();
+    assert_eq!(redis.ask(&["HDEL", key, "length"]).trim(), ":1");
+    let end = home.run(&[&["export", "second"][..], &store].concat());
+    let file = home.path().join("second").display().to_string();
+    assert_eq!(refusal(&end), format!("cometql: {file}: written, and incomplete: 3 were left out"));
+    assert!(end.stdout.contains("pipe short of tenant 70000\n"), "{}", end.stdout);
+    assert!(!lines_of(Path::new(&file)).await.is_empty());
+}
+
+#[test]
+fn where_a_configuration_cannot_be_written_nothing_is_begun() {
+    let home = Home::new(&[]);
+    std::fs::write(
+        home.path().join("comet.ini"),
+        "[main]\npassword = x\n[db]\nhost = 127.0.0.1\nport = 1\nuser = a\npassword = b\nname = c\n",
+    )
+    .unwrap();
+    let import = |file: &str| home.run(&["import", "--ini", "comet.ini", "--config-out", file]);
+    let end = import("absent/new.toml");
+    assert!(refusal(&end).contains("absent/new.toml: No such file") && refusal(&end).ends_with("--config-out"));
+    // What breaks off behind it leaves no file that stands in the way of the next time.
+    for _ in 0..2 {
+        let end = import("new.toml");
+        assert!(refusal(&end).contains("the original's database"), "{}", end.stderr);
+        assert!(!home.path().join("new.toml").exists() && !home.data().exists());
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_backup_is_refused_and_what_is_half_written_leaves_nothing() {
     let home = Home::new(&[]);
     std::fs::write(home.path().join("text"), "no backup").unwrap();
