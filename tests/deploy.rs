@@ -140,7 +140,8 @@ fn nginx_reads_its_configuration() {
     nginx_reads(&home.path().join("nginx.conf"));
     let places =
         ["node1:8087", "node2:8087", "node1:3307", "node2:3307", "chat:8000"].map(|place| (place, "127.0.0.1:1"));
-    let places = [&places[..], &[("/tmp/", &format!("{here}/"))]].concat();
+    let writable = format!("{here}/");
+    let places = [&places[..], &[("/tmp/", &writable)]].concat();
     std::fs::write(home.path().join("two.conf"), with(include_str!("../deploy/nginx-two-nodes.conf"), &places))
         .unwrap();
     nginx_reads(&home.path().join("two.conf"));

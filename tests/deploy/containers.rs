@@ -85,7 +85,9 @@ fn a_node_has_more_time_to_stop_than_it_takes() {
         digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{key} in {settings}"))
     };
     let browsers = number("drain_seconds_max") + cometql::ws::shard::CLOSING_MILLIS_MAX / 1000;
-    let needed = browsers.max(cometql::mysql::STOP_SECONDS_MAX) + number("redis_wait_millis_max") / 1000;
+    // Redis may be away, for those who have left and then for the node itself.
+    let farewell = number("presence_grace_seconds") + 2 * number("redis_wait_millis_max") / 1000;
+    let needed = browsers.max(cometql::mysql::STOP_SECONDS_MAX) + farewell;
     let of_service =
         |name: &str| compose.service(name)["stop_grace_period"].as_str().and_then(|text| text.strip_suffix('s'));
     let image = include_str!("../../deploy/Containerfile");
