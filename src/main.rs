@@ -1,16 +1,15 @@
 //! Flags, config, build, run, stop signal.
 #![forbid(unsafe_code)]
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use cometql::clock::{Clock, SystemClock};
 use cometql::config::{self, Command, Import, Password, Place, Settings};
-use cometql::moving::{self, Ini, Limits, Original, Positions, Report};
+use cometql::moving::{self, Ini, Limits, NewFile, Original, Positions, Report};
 use cometql::node::Node;
 use cometql::status::Status;
 use cometql::store::embedded::Durability;
@@ -73,6 +72,8 @@ fn alone(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
 async fn moved_in(settings: &Settings, import: &Import) -> Result<(), String> {
     let clock = Arc::new(SystemClock);
     let ini = import.ini.as_deref().map(Ini::read).transpose().map_err(in_a_line)?;
+    // A place where it cannot be written is an error now, and not after hours.
+    let config_out = import.config_out.as_deref().map(begin_configuration).transpose()?;
     // What cannot be read is an error before anything is written.
     let source = match (&import.file, &import.mysql, &ini) {
         (Some(file), ..) => {
@@ -85,9 +86,6 @@ async fn moved_in(settings: &Settings, import: &Import) -> Result<(), String> {
         }
         (None, None, None) => return Err("name what to import: a file, or --ini, or --mysql".to_owned()),
     };
-    if let Some(file) = import.config_out.as_ref().filter(|file| file.exists()) {
-        return Err(format!("{} is there already: choose another file with --config-out", file.display()));
-    }
     let into = open_store(&settled_at_the_end(&settings.store)?, Vec::new(), clock.clone()).await?;
     let mut report = Report::default();
     let moved = fill(settings, import, source, &into, clock, &mut report).await;
@@ -97,8 +95,8 @@ async fn moved_in(settings: &Settings, import: &Import) -> Result<(), String> {
         ini.left_out().iter().for_each(|line| println!("not taken over from comet.ini: {line}"));
     }
     moved?;
-    match (&ini, &import.config_out) {
-        (Some(ini), Some(file)) => write_new(file, &ini.configuration(&store_line(settings), true))?,
+    match (&ini, config_out) {
+        (Some(ini), Some(file)) => file.write(&ini.configuration(&store_line(settings), true)).map_err(in_a_line)?,
         (Some(ini), None) => print!("\n{}", ini.configuration(&store_line(settings), false)),
         (None, _) => {}
     }
@@ -170,12 +168,14 @@ fn store_line(settings: &Settings) -> String {
     }
 }
 
-/// Writes a file of secrets that must not be there yet.
-fn write_new(file: &Path, text: &str) -> Result<(), String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let written = options.open(file).and_then(|mut opened| opened.write_all(text.as_bytes()));
-    written.map_err(|error| format!("{}: {error}; choose another file with --config-out", file.display()))
+fn begin_configuration(file: &Path) -> Result<NewFile, String> {
+    NewFile::begin(file).map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AlreadyExists => "it is there already".to_owned(),
+            _ => error.to_string(),
+        };
+        format!("{}: {reason}; choose another file with --config-out", file.display())
+    })
 }
 
 /// Writes everything in the store to a file.
@@ -199,7 +199,10 @@ async fn moved_out(settings: &Settings, file: &Path) -> Result<(), String> {
             moved.map_err(in_a_line)?;
             archive.finish().await.map_err(in_a_line)?;
             print!("{report}");
-            println!("{}: written", file.display());
+            match report.left() {
+                0 => println!("{}: written", file.display()),
+                count => return Err(format!("{}: written, and incomplete: {count} were left out", file.display())),
+            }
             Ok(())
         }
     }

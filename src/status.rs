@@ -21,6 +21,8 @@ pub struct Status {
     messages_published: AtomicU64,
     frames_delivered: AtomicU64,
     statements: AtomicU64,
+    letters_unanswered: AtomicU64,
+    questions_refused: AtomicU64,
 }
 
 impl Status {
@@ -36,6 +38,8 @@ impl Status {
             messages_published: AtomicU64::new(0),
             frames_delivered: AtomicU64::new(0),
             statements: AtomicU64::new(0),
+            letters_unanswered: AtomicU64::new(0),
+            questions_refused: AtomicU64::new(0),
         }
     }
 
@@ -90,6 +94,16 @@ impl Status {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Another node was asked and has not answered in time.
+    pub fn letter_unanswered(&self) {
+        self.letters_unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Another node has asked while too many questions were here.
+    pub fn question_refused(&self) {
+        self.questions_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn browsers_connected(&self) -> u64 {
         u64::try_from(self.browsers_connected.load(Ordering::Relaxed)).unwrap_or(0)
     }
@@ -129,6 +143,14 @@ impl Status {
 
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    pub fn letters_unanswered(&self) -> u64 {
+        self.letters_unanswered.load(Ordering::Relaxed)
+    }
+
+    pub fn questions_refused(&self) -> u64 {
+        self.questions_refused.load(Ordering::Relaxed)
     }
 }
 

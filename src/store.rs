@@ -164,8 +164,8 @@ pub trait Store: Send + Sync {
     /// Puts messages that another store has kept, oldest first, behind what `pipe` keeps, as they were, and has the
     /// pipe stand where `stands` says. Nothing is announced: who listens finds a hole before the next message. What
     /// the pipe does not keep is trimmed. A message that is not behind where the pipe stands is passed over, so that a
-    /// call may be repeated.
-    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError>;
+    /// call may be repeated. Answers what became of the messages, whichever call it was that brought them.
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<Adopted, StoreError>;
 
     /// Waits until everything acknowledged is safe, and lets go of the files.
     async fn close(&self);
@@ -222,6 +222,15 @@ pub struct Standing {
     pub taken: u64,
     /// Up to this index something may be missing that nobody has deleted.
     pub floor: u64,
+}
+
+/// What became of messages that were to be adopted. The rest was passed over: the pipe was beyond them already.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Adopted {
+    /// So many of them the pipe keeps.
+    pub kept: u64,
+    /// So many it does not keep, because they are too old or too much for it.
+    pub trimmed: u64,
 }
 
 /// What became of a message.

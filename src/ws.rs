@@ -55,7 +55,11 @@ pub struct Config {
 
 /// Most connections that wait to be accepted, or fewer if the system allows fewer (`net.core.somaxconn`). Who finds
 /// this queue full tries again after a second, then two, then four: when everybody comes back at once it must be long.
-const UNACCEPTED_MAX: u32 = 65_535;
+pub const UNACCEPTED_MAX: u32 = 65_535;
+
+/// So many connections are accepted beyond the most that a node may have. They get plain answers, and no WebSocket: who
+/// asks whether the node is well must not be told by a broken connection that it is full.
+pub const BEYOND_MAX: usize = 64;
 
 /// Opens the port that `config` names. Must be called within a runtime.
 pub fn bind(config: &Config) -> io::Result<TcpListener> {
@@ -129,12 +133,14 @@ fn join(threads: Vec<JoinHandle<io::Result<()>>>) -> io::Result<()> {
 async fn deal(listener: TcpListener, mailboxes: &[Arc<Mailbox>], status: &Status, connections_max: usize) {
     for mailbox in mailboxes.iter().cycle() {
         let socket = accept(&listener).await;
-        if status.browser_sockets() >= connections_max as u64 {
-            tracing::warn!("a browser is refused: there are ws_connections_max = {connections_max} already");
+        let count = usize::try_from(status.browser_sockets()).unwrap_or(usize::MAX);
+        if count >= connections_max.saturating_add(BEYOND_MAX) {
+            tracing::warn!("a connection is refused: there are {BEYOND_MAX} more than ws_connections_max already");
             continue;
         }
         status.browser_sockets_changed(1);
-        mailbox.post(Mail::Accepted(socket));
+        let is_beyond = count >= connections_max;
+        mailbox.post(if is_beyond { Mail::AcceptedBeyond(socket) } else { Mail::Accepted(socket) });
     }
 }
 

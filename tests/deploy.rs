@@ -42,7 +42,17 @@ impl Drop for Running {
 fn haproxy_finds_the_node_healthy_and_passes_clients_on() {
     let node = Node::in_memory();
     let _haproxy = haproxy(&node);
-    assert_eq!(sql(&node, "SELECT USER()").trim(), "root@127.0.0.1");
+    // Half of them are for the node that is away, first.
+    for _ in 0..6 {
+        assert_eq!(sql(&node, "SELECT USER()").trim(), "root@127.0.0.1");
+        let mut browser = UnixStream::connect(node.home.path().join("web.sock")).unwrap();
+        let request = "PROXY TCP4 127.0.0.2 127.0.0.1 40000 443\r\nGET /info HTTP/1.1\r\nHost: push.example.org\r\n\
+                       Connection: close\r\n\r\n";
+        browser.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        browser.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }
 
 #[test]
@@ -74,6 +84,9 @@ fn haproxy(node: &Node) -> Running {
             (":443 ssl crt /etc/ssl/push.example.org/both.pem", &format!("{} accept-proxy", at("web.sock"))),
             ("127.0.0.1:3307", &sql),
             ("127.0.0.1:8087", &browsers),
+            // A second node that is away, of which no check says so.
+            ("# server node2 10.0.0.12:3307 check", "server node2 127.0.0.1:1"),
+            ("# server node2 10.0.0.12:8087 check", "server node2 127.0.0.1:1"),
             ("global\n", &format!("global\n    stats socket {}\n", at("stats.sock"))),
             ("maxconn 200000", "maxconn 100"),
         ],
@@ -124,8 +137,18 @@ fn nginx_reads_its_configuration() {
     std::fs::write(home.path().join("site.conf"), site).unwrap();
     let main = format!("pid {here}/pid; error_log stderr; events {{}} http {{ include {here}/site.conf; }}");
     std::fs::write(home.path().join("nginx.conf"), main).unwrap();
-    let read =
-        Command::new("nginx").args(["-t", "-c"]).arg(home.path().join("nginx.conf")).env("PATH", path()).output();
+    nginx_reads(&home.path().join("nginx.conf"));
+    let places =
+        ["node1:8087", "node2:8087", "node1:3307", "node2:3307", "chat:8000"].map(|place| (place, "127.0.0.1:1"));
+    let writable = format!("{here}/");
+    let places = [&places[..], &[("/tmp/", &writable)]].concat();
+    std::fs::write(home.path().join("two.conf"), with(include_str!("../deploy/nginx-two-nodes.conf"), &places))
+        .unwrap();
+    nginx_reads(&home.path().join("two.conf"));
+}
+
+fn nginx_reads(file: &Path) {
+    let read = Command::new("nginx").args(["-t", "-c"]).arg(file).env("PATH", path()).output();
     let read = read.expect("nginx is installed; tests/run does it");
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
 }
@@ -147,6 +170,20 @@ fn nginx_appends_the_address_wherever_it_passes_browsers_on() {
         for block in passing {
             let inherits = is_around && !block.contains("proxy_set_header");
             assert!(inherits || block.contains(APPEND), "{name}: {block}");
+        }
+    }
+}
+
+/// nginx asks the system for 511 places, whatever net.core.somaxconn is.
+#[test]
+fn as_many_may_wait_at_the_doors_of_nginx_as_at_those_of_a_node() {
+    for text in [include_str!("../deploy/nginx.conf"), include_str!("../deploy/nginx-two-nodes.conf")] {
+        let doors: Vec<&str> = text.lines().map(str::trim).filter(|line| line.starts_with("listen ")).collect();
+        assert_eq!(doors.len(), 2, "{doors:?}");
+        for door in doors {
+            let mut words = door.trim_end_matches(';').split(' ');
+            let backlog = words.find_map(|word| word.strip_prefix("backlog="));
+            assert_eq!(backlog, Some(cometql::ws::UNACCEPTED_MAX.to_string().as_str()), "{door}");
         }
     }
 }

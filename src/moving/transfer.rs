@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::arrival::{Arrival, Arrived, OVERTAKEN, TRIMMED};
 use super::at_once::at_once;
+use super::names;
 use super::report::{Fate, Report, What};
 use crate::pipe::{Pipe, PipeName, Position, Retention};
 use crate::store::{Page, PageMax, Record, Shelf, Since, Standing, Store, StoreError};
@@ -82,27 +84,6 @@ pub async fn put_retention(into: &dyn Store, pipe: &Pipe, retention: Retention) 
     }
 }
 
-/// How a record is called in the report. A token is not repeated in full.
-pub fn name_of(tenant: TenantId, record: &Record) -> String {
-    match record {
-        Record::Key(user) | Record::Data(user) | Record::Seen(user) => {
-            format!("user {} of tenant {tenant}", user.number())
-        }
-        Record::Revoked(token) => {
-            let first: String = token.chars().take(12).collect();
-            format!("token {first}… of tenant {tenant}")
-        }
-    }
-}
-
-/// How a pipe is called in the report.
-pub fn name_of_pipe(pipe: &Pipe) -> String {
-    match pipe {
-        Pipe::Named(tenant, name) => format!("pipe {name} of tenant {tenant}"),
-        Pipe::Log(tenant, user) => format!("user {} of tenant {tenant}", user.number()),
-    }
-}
-
 async fn move_records((from, into): &Stores, tenant: TenantId, report: &mut Report) -> Result<(), StoreError> {
     let shelves = [
         (Shelf::Keys, What::Keys),
@@ -123,8 +104,10 @@ async fn move_records((from, into): &Stores, tenant: TenantId, report: &mut Repo
                     Ok((record, fate))
                 }
             };
-            at_once(page, RECORDS_A_PAGE, put, |(record, fate)| report.add(what, fate, || name_of(tenant, &record)))
-                .await?;
+            at_once(page, RECORDS_A_PAGE, put, |(record, fate)| {
+                report.add(what, fate, || names::of_record(tenant, &record))
+            })
+            .await?;
             if is_last {
                 break;
             }
@@ -154,7 +137,7 @@ async fn move_set_pipes(
             }
         };
         at_once(page, PIPES_AT_ONCE, put, |(pipe, fate, moved)| {
-            report.add(What::Settings, fate, || name_of_pipe(&pipe));
+            report.add(What::Settings, fate, || names::of_pipe(&pipe));
             moved.tell(What::Messages, &pipe, report);
         })
         .await?;
@@ -223,16 +206,21 @@ async fn move_logs(
 struct Moved {
     came: u64,
     there: u64,
-    left: u64,
-    why: &'static str,
+    /// Why some were left out, and how many.
+    left: Vec<(&'static str, u64)>,
 }
 
 impl Moved {
+    /// Nothing came, because of this.
+    fn none(why: &'static str, count: u64) -> Moved {
+        Moved { left: vec![(why, count)], ..Moved::default() }
+    }
+
     fn tell(&self, what: What, pipe: &Pipe, report: &mut Report) {
         report.came(what, self.came);
         report.there(what, self.there);
-        if self.left > 0 {
-            report.leave(what, self.why, self.left, || name_of_pipe(pipe));
+        for (why, count) in self.left.iter().filter(|(_, count)| *count > 0) {
+            report.leave(what, why, *count, || names::of_pipe(pipe));
         }
     }
 }
@@ -242,40 +230,37 @@ async fn move_pipe((from, into): &Stores, pipe: &Pipe, positions: Positions) -> 
     let head = from.history(pipe, Since::Newest(0), ONE).await?.up_to;
     let retention = into.retention(pipe).await?.unwrap_or_else(|| Retention::default_of(pipe));
     if !retention.keeps() {
-        let left = count_of(&**from, pipe).await?;
-        return Ok(Moved { left, why: KEEPS_NOTHING, ..Moved::default() });
+        return Ok(Moved::none(KEEPS_NOTHING, count_of(&**from, pipe).await?));
     }
     let there = into.history(pipe, Since::Newest(1), ONE).await?;
     let behind = match place(&**from, pipe, head, &there).await? {
         Place::Done => return Ok(Moved::default()),
         Place::Behind(index) => index,
-        Place::AmongOthers => {
-            let left = count_of(&**from, pipe).await?;
-            return Ok(Moved { left, why: OTHERS, ..Moved::default() });
-        }
+        Place::AmongOthers => return Ok(Moved::none(OTHERS, count_of(&**from, pipe).await?)),
     };
     let epoch = match positions {
         Positions::Kept => head.epoch,
         Positions::New => there.up_to.epoch,
     };
     let taken = taken(&**from, pipe, head).await?;
-    let (mut moved, mut since, mut floor) = (Moved::default(), Since::Beginning, None);
+    let (mut arrival, mut since, mut floor) = (Arrival::new(&**into, pipe), Since::Beginning, None);
     loop {
-        let page = from.history(pipe, since, PAGE).await?;
+        let mut page = from.history(pipe, since, PAGE).await?;
         let is_last = !page.more;
         since = Since::After(page.up_to.index);
         let up_to = if is_last { head.index.max(page.up_to.index) } else { page.up_to.index };
         let known = floor_of(&page, floor, epoch, up_to);
         floor = Some(known);
-        let came = page.messages.iter().filter(|message| message.position.index > behind).count();
-        moved.came += came as u64;
-        moved.there += (page.messages.len() - came) as u64;
+        let new = page.messages.split_off(page.messages.partition_point(|message| message.position.index <= behind));
+        page.messages.iter().for_each(|message| arrival.was_there(message.position.index));
         let stands = Standing { position: Position { epoch, index: up_to }, taken, floor: known };
-        into.adopt(pipe, page.messages, stands).await?;
+        arrival.put(new, stands).await?;
         if is_last {
-            return Ok(moved);
+            break;
         }
     }
+    let Arrived { came, there, trimmed, overtaken } = arrival.end().await?;
+    Ok(Moved { came: came.len() as u64, there, left: vec![(TRIMMED, trimmed), (OVERTAKEN, overtaken)] })
 }
 
 /// Where what comes over goes on.

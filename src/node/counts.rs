@@ -21,6 +21,8 @@ pub struct Counts {
     pub statements: u64,
     pub browsers_too_slow: u64,
     pub gaps_declared: u64,
+    pub letters_unanswered: u64,
+    pub questions_refused: u64,
 }
 
 impl Counts {
@@ -36,6 +38,8 @@ impl Counts {
             statements: sum(self.statements, other.statements),
             browsers_too_slow: sum(self.browsers_too_slow, other.browsers_too_slow),
             gaps_declared: sum(self.gaps_declared, other.gaps_declared),
+            letters_unanswered: sum(self.letters_unanswered, other.letters_unanswered),
+            questions_refused: sum(self.questions_refused, other.questions_refused),
         }
     }
 }
@@ -61,6 +65,8 @@ impl Node {
             statements: status.statements(),
             browsers_too_slow: status.browsers_too_slow(),
             gaps_declared: status.gaps_declared(),
+            letters_unanswered: status.letters_unanswered(),
+            questions_refused: status.questions_refused(),
         }
     }
 

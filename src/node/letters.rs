@@ -110,6 +110,9 @@ impl Node {
                     Some(mut waits) => timeout_at(deadline, &mut waits.answer).await.ok().and_then(Result::ok),
                     None => None,
                 };
+                if answer.is_none() {
+                    self.status.letter_unanswered();
+                }
                 answers.push((peer, answer.and_then(|answer| serde_json::from_str(answer.get()).ok())));
             }
         }
@@ -146,6 +149,7 @@ impl Node {
 
     fn questioned(self: &Arc<Node>, from: Peer, number: u64, question: &RawValue) {
         let Ok(place) = Arc::clone(&self.letters.room).try_acquire_owned() else {
+            self.status.question_refused();
             tracing::debug!("node {} asks while {QUESTIONS_MAX} questions are here, and gets no answer", from.0);
             return;
         };
@@ -193,4 +197,36 @@ impl Node {
 
 fn written(answer: &impl Serialize) -> Option<Box<RawValue>> {
     to_raw_value(answer).inspect_err(|error| tracing::error!("an answer cannot be written: {error}")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::node::Config;
+    use crate::status::Status;
+    use crate::store::embedded::{self, Durability};
+
+    #[tokio::test]
+    async fn what_is_asked_while_too_many_questions_are_here_is_counted_and_nothing_else() {
+        let config = embedded::Config {
+            directory: None,
+            durability: Durability::Memory,
+            history_bytes_max_per_pipe: 1_024,
+            recovery_bytes_max: 0,
+        };
+        let (clock, status) = (Arc::new(SystemClock), Arc::new(Status::new()));
+        let store = embedded::open(&config, Vec::new(), clock.clone()).unwrap();
+        let node = Node::new(store, clock, Vec::new(), Config::with_password("pw"), Arc::clone(&status));
+        let question = RawValue::from_string(r#"{"counts":{"tenant":0}}"#.to_owned()).unwrap();
+        let places = u32::try_from(QUESTIONS_MAX).unwrap();
+        let all = Arc::clone(&node.letters.room).try_acquire_many_owned(places).unwrap();
+        for number in 0..3 {
+            node.questioned(Peer(2), number, &question);
+        }
+        assert_eq!(status.questions_refused(), 3);
+        drop(all);
+        node.questioned(Peer(2), 3, &question);
+        assert_eq!((status.questions_refused(), node.letters.room.available_permits()), (3, QUESTIONS_MAX - 1));
+    }
 }

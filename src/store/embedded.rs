@@ -37,8 +37,8 @@ use self::disk::Disk;
 use self::live::{Live, Routed};
 use self::live_pipe::Sought;
 use super::{
-    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
-    StoreError,
+    Adopted, Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing,
+    Store, StoreError,
 };
 use crate::clock::Clock;
 use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
@@ -354,7 +354,7 @@ impl Store for Embedded {
         self.disk.read(|disk| disk.tenants(after, count_max))
     }
 
-    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<Adopted, StoreError> {
         let of = pipe.clone();
         self.commit(pipe, |reply| Work::Adopt { pipe: of, messages, stands, reply }).await
     }

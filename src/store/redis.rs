@@ -60,8 +60,8 @@ use self::sentinel::Sentinels;
 use self::servers::Servers;
 use self::subscriber::hear;
 use super::{
-    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
-    Standing, Store, StoreError,
+    Adopted, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf,
+    Since, Standing, Store, StoreError,
 };
 use crate::clock::Clock;
 use crate::pipe::{ConnectionId, Delivery, Event, Message, Pipe, PipeName, Position, Retention};
@@ -444,7 +444,7 @@ impl Store for Redis {
         Ok(all.into_iter().filter(|tenant| Some(*tenant) > after).take(count_max).collect())
     }
 
-    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<Adopted, StoreError> {
         self.take_over(pipe, &messages, stands).await
     }
 

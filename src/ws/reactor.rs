@@ -34,10 +34,25 @@ const TICK: Duration = Duration::from_secs(1);
 /// What comes to a shard from outside its thread, besides news.
 pub enum Mail {
     Accepted(std::net::TcpStream),
+    /// One more than may speak WebSocket.
+    AcceptedBeyond(std::net::TcpStream),
     Answer(Whose, Answer),
-    Census { pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>> },
-    Connected { tenant: TenantId, after: Option<u32>, reply: oneshot::Sender<ConnectedPage> },
-    Disconnect { tenant: TenantId, number: u64, reply: oneshot::Sender<bool> },
+    Census {
+        pipe: Pipe,
+        after: Option<u32>,
+        count_max: usize,
+        reply: oneshot::Sender<Vec<Present>>,
+    },
+    Connected {
+        tenant: TenantId,
+        after: Option<u32>,
+        reply: oneshot::Sender<ConnectedPage>,
+    },
+    Disconnect {
+        tenant: TenantId,
+        number: u64,
+        reply: oneshot::Sender<bool>,
+    },
     Stop,
 }
 
@@ -247,7 +262,14 @@ impl Reactor {
     fn mail(&mut self) {
         for mail in self.mailbox.take() {
             match mail {
-                Mail::Accepted(socket) => self.accept(socket),
+                Mail::Accepted(socket) => {
+                    self.accept(socket);
+                }
+                Mail::AcceptedBeyond(socket) => {
+                    if let Some(slot) = self.accept(socket) {
+                        self.shard.is_beyond(slot);
+                    }
+                }
                 Mail::Answer(whose, answer) => self.answer(whose, answer),
                 // Whoever asked may be gone.
                 Mail::Census { pipe, after, count_max, reply } => {
@@ -308,9 +330,11 @@ impl Reactor {
         }
     }
 
-    fn accept(&mut self, socket: std::net::TcpStream) {
+    /// Answers the slot, unless the connection is no more.
+    fn accept(&mut self, socket: std::net::TcpStream) -> Option<u32> {
         let Ok(peer) = socket.peer_addr() else {
-            return self.asker.node.status().browser_sockets_changed(-1);
+            self.asker.node.status().browser_sockets_changed(-1);
+            return None;
         };
         // A slot that is free again may be the one that is taken now.
         self.close_freed();
@@ -320,13 +344,14 @@ impl Reactor {
         if let Err(error) = self.poll.registry().register(&mut socket, Token(slot as usize), interest) {
             tracing::warn!("a connection cannot be watched: {error}");
             self.step(slot, |shard, ask| shard.gone(slot, ask));
-            return;
+            return None;
         }
-        let slot = slot as usize;
-        if self.sockets.len() <= slot {
-            self.sockets.resize_with(slot + 1, || None);
+        let place = slot as usize;
+        if self.sockets.len() <= place {
+            self.sockets.resize_with(place + 1, || None);
         }
-        self.sockets[slot] = Some(socket);
+        self.sockets[place] = Some(socket);
+        Some(slot)
     }
 
     /// Tells the other sides that no more will come; what they still send is read and dropped.

@@ -27,7 +27,7 @@ use crate::status::Status;
 use crate::user::{About, Generation};
 
 /// A connection that is being closed may take this long to read what waits for it, in milliseconds.
-const CLOSING_MILLIS_MAX: u64 = 5_000;
+pub const CLOSING_MILLIS_MAX: u64 = 5_000;
 /// One that was too slow may take this long to read why, in milliseconds: it is not in a hurry, and costs little.
 const TOO_SLOW_MILLIS_MAX: u64 = 60_000;
 /// Most of them at a time; of more the longest waiting is not waited for any longer.
@@ -83,6 +83,8 @@ struct Connection {
     is_closing: bool,
     /// It has asked for so much at once that the answers are to be sent first.
     is_crowded: bool,
+    /// It is one more than may speak WebSocket.
+    is_beyond: bool,
 }
 
 // Nearly all connections are open: a box for each would only add to it.
@@ -141,12 +143,19 @@ impl Shard {
         let ShardPlace { node, shard } = self.place;
         let id = ConnectionId { node, shard, slot: entry.key() as u32, serial: self.serial };
         let (state, address) = (State::Request, address.to_canonical());
-        let (pending, is_closing, is_crowded) = Default::default();
-        entry.insert(Connection { id, address, state, pending, heard_at: now, is_closing, is_crowded });
+        let (pending, is_closing, is_crowded, is_beyond) = Default::default();
+        entry.insert(Connection { id, address, state, pending, heard_at: now, is_closing, is_crowded, is_beyond });
         self.outboxes.open(id);
         let deadline = UnixMillis(now.0 + self.config.handshake_seconds_max * 1_000);
         self.requests_due.push_back((deadline, id));
         id.slot
+    }
+
+    /// Whoever has connected is one more than may: it gets a plain answer, whatever it asks.
+    pub fn is_beyond(&mut self, slot: u32) {
+        if let Some(connection) = self.connections.get_mut(slot as usize) {
+            connection.is_beyond = true;
+        }
     }
 
     /// Whether the socket of a slot may be read now.
@@ -231,6 +240,13 @@ impl Shard {
             Request::Incomplete => 0,
             Request::Answer(answer) => {
                 self.outboxes.push(slot, answer);
+                self.close(slot, now);
+                bytes.len()
+            }
+            Request::WebSocket { .. } if connection.is_beyond => {
+                let most = self.config.connections_max;
+                tracing::warn!("a browser is refused: there are ws_connections_max = {most} already");
+                self.outboxes.push(slot, http::full());
                 self.close(slot, now);
                 bytes.len()
             }

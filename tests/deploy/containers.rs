@@ -84,11 +84,20 @@ fn a_node_has_more_time_to_stop_than_it_takes() {
         let digits = line.map(|line| line.split_whitespace().next().unwrap().trim_matches('"').to_owned());
         digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{key} in {settings}"))
     };
-    let needed =
-        number("drain_seconds_max") + cometql::mysql::STOP_SECONDS_MAX + number("redis_wait_millis_max") / 1000;
-    for name in ["node1", "node2"] {
-        let grace = compose.service(name)["stop_grace_period"].as_str().and_then(|text| text.strip_suffix('s'));
-        let grace: u64 = grace.and_then(|text| text.parse().ok()).expect("seconds");
+    let browsers = number("drain_seconds_max") + cometql::ws::shard::CLOSING_MILLIS_MAX / 1000;
+    // Redis may be away, for those who have left and then for the node itself.
+    let farewell = number("presence_grace_seconds") + 2 * number("redis_wait_millis_max") / 1000;
+    let needed = browsers.max(cometql::mysql::STOP_SECONDS_MAX) + farewell;
+    let of_service =
+        |name: &str| compose.service(name)["stop_grace_period"].as_str().and_then(|text| text.strip_suffix('s'));
+    let image = include_str!("../../deploy/Containerfile");
+    let run = image.split_once("--stop-timeout ").and_then(|(_, rest)| rest.split(' ').next());
+    let unit = include_str!("../../deploy/cometql.service");
+    let unit = unit.lines().find_map(|line| line.strip_prefix("TimeoutStopSec="));
+    for (name, grace) in
+        [("node1", of_service("node1")), ("node2", of_service("node2")), ("docker run", run), ("systemd", unit)]
+    {
+        let grace: u64 = grace.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name}: no seconds"));
         assert!(grace > needed, "{name}: {grace} s, and it may take {needed}");
     }
 }

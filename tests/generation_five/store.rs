@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use cometql::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store, StoreError,
+    Adopted, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
+    StoreError,
 };
 use cometql::user::{TenantId, UserId};
 use serde_json::json;
@@ -156,7 +157,7 @@ impl Store for Failing {
         self.store.tenants(after, count_max).await
     }
 
-    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<Adopted, StoreError> {
         self.fails()?;
         self.store.adopt(pipe, messages, stands).await
     }

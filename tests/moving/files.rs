@@ -178,6 +178,9 @@ async fn an_import_that_was_half_done_goes_on_and_what_was_there_stays() {
     let (position, floor) = (page.up_to, page.messages[0].position.index - 1);
     let stands = cometql::store::Standing { position, taken: 0, floor };
     half.adopt(&pipe, page.messages, stands).await.unwrap();
+    // Somebody has published, and deleted it again: what was to stand there cannot come any more.
+    let position = half.publish(vec![publish(&pipe, "meanwhile".into())]).await.unwrap()[0].position;
+    half.erase(&pipe, &[position.index]).await.unwrap();
     let user = UserId::new(5).unwrap();
     half.set_record(TenantId(1), &Record::Key(user), Some("another".into())).await.unwrap();
     half.set_retention(&named(70_000, "short"), Retention::of_length(5)).await.unwrap();
@@ -187,9 +190,10 @@ async fn an_import_that_was_half_done_goes_on_and_what_was_there_stays() {
     let import = ["import", "file", "--keep-positions", "--data-dir", "half"];
     assert!(refusal(&home.run(&import)).contains("--merge"));
     let end = home.run(&[&import[..], &["--merge"]].concat());
-    assert_eq!(refusal(&end), "cometql: 5 were left out");
+    assert_eq!(refusal(&end), "cometql: 6 were left out");
     for text in [
-        "messages of pipes: 1798 came over, 100 were there already, 3 were left out\n",
+        "messages of pipes: 1797 came over, 100 were there already, 4 were left out\n",
+        "  left out, 1: somebody has published to the pipe there, and nothing comes before that\n    pipe long of tenant 1\n",
         "pipe short of tenant 70000\n",
         "keys of users: 199 came over, 1 were left out\n  left out, 1: something else is there already, and stays\n",
         "    user 5 of tenant 1\n",
@@ -200,10 +204,81 @@ async fn an_import_that_was_half_done_goes_on_and_what_was_there_stays() {
     let (was, is) =
         (from.history(&pipe, Since::Beginning, ALL).await, half.history(&pipe, Since::Beginning, ALL).await);
     let lines = |page: cometql::store::Page| page.messages.iter().map(|message| line_of(message)).collect::<Vec<_>>();
-    assert!(lines(was.unwrap()) == lines(is.unwrap()));
+    let mut was = was.unwrap();
+    was.messages.retain(|message| message.position.index != position.index);
+    assert!(lines(was) == lines(is.unwrap()));
     let key = half.record(TenantId(1), &Record::Key(user)).await.unwrap();
     assert_eq!(key.as_deref(), Some("another"));
     half.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_new_store_has_no_room_for_was_left_out() {
+    let (home, redis) = (Home::new(&[]), Redis::start());
+    fill(home.data()).await;
+    succeeded(&home.run(&["backup", "file"]));
+    for (into, second) in [(["--store", redis.url().as_str()], "of_redis"), (["--data-dir", "little"], "of_little")] {
+        let end = home.run(&[&["import", "file", "--history-bytes-max-per-pipe", "1 MiB"][..], &into].concat());
+        let left: u64 =
+            ["messages of pipes: ", "private messages: "].map(|what| counts(&end.stdout, what)[1]).iter().sum();
+        assert!(
+            left > 0 && end.stdout.contains("there are more, or older ones, than the pipe keeps\n"),
+            "{}",
+            end.stdout
+        );
+        assert_eq!(refusal(&end), format!("cometql: {left} were left out"));
+        succeeded(&home.run(&[&["export", second][..], &into].concat()));
+        let lines = lines_of(&home.path().join(second)).await;
+        let there = lines.iter().filter(|line| line.contains(" event ")).count() as u64;
+        assert_eq!(there, 4_901 - left);
+        let came: u64 =
+            ["messages of pipes: ", "private messages: "].map(|what| counts(&end.stdout, what)[0]).iter().sum();
+        assert_eq!(there, came);
+    }
+}
+
+/// How many came over, and how many were left out.
+fn counts(report: &str, what: &str) -> [u64; 2] {
+    let line = report.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+    let count = |of: &str| line.split(", ").find_map(|part| part.strip_suffix(of)).map_or(0, |n| n.parse().unwrap());
+    [count(" came over"), count(" were left out")]
+}
+
+#[tokio::test]
+async fn an_export_that_is_incomplete_is_no_success() {
+    let (home, redis) = (Home::new(&[]), Redis::start());
+    let store = ["--store", &redis.url()];
+    fill(home.data()).await;
+    succeeded(&home.run(&["export", "first"]));
+    succeeded(&home.run(&[&["import", "first"][..], &store].concat()));
+    // Its messages are there, and nothing says any more that they are to be kept.
+    let keys = redis.ask(&["KEYS", "cometql:{*}:70000:n:short"]);
+    let key = keys.lines().find(|line| line.starts_with("cometql:")).unwrap();
+    assert_eq!(redis.ask(&["HDEL", key, "length"]).trim(), ":1");
+    let end = home.run(&[&["export", "second"][..], &store].concat());
+    let file = home.path().join("second").display().to_string();
+    assert_eq!(refusal(&end), format!("cometql: {file}: written, and incomplete: 3 were left out"));
+    assert!(end.stdout.contains("pipe short of tenant 70000\n"), "{}", end.stdout);
+    assert!(!lines_of(Path::new(&file)).await.is_empty());
+}
+
+#[test]
+fn where_a_configuration_cannot_be_written_nothing_is_begun() {
+    let home = Home::new(&[]);
+    std::fs::write(
+        home.path().join("comet.ini"),
+        "[main]\npassword = x\n[db]\nhost = 127.0.0.1\nport = 1\nuser = a\npassword = b\nname = c\n",
+    )
+    .unwrap();
+    let import = |file: &str| home.run(&["import", "--ini", "comet.ini", "--config-out", file]);
+    let end = import("absent/new.toml");
+    assert!(refusal(&end).contains("absent/new.toml: No such file") && refusal(&end).ends_with("--config-out"));
+    // What breaks off behind it leaves no file that stands in the way of the next time.
+    for _ in 0..2 {
+        let end = import("new.toml");
+        assert!(refusal(&end).contains("the original's database"), "{}", end.stderr);
+        assert!(!home.path().join("new.toml").exists() && !home.data().exists());
+    }
 }
 
 #[tokio::test]

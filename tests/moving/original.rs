@@ -141,7 +141,7 @@ async fn an_installation_moves_into_a_data_directory_and_its_programs_and_browse
     ));
     assert!(!report.contains(PASSWORD) && !report.contains("of the database"), "{report}");
     let again = home.run(&import);
-    assert!(refusal(&again).contains("new.toml is there already"), "{}", again.stderr);
+    assert!(refusal(&again).contains("new.toml: it is there already"), "{}", again.stderr);
 
     let mut node = home.start();
     node.password = PASSWORD.to_owned();

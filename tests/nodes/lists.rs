@@ -239,3 +239,17 @@ async fn when_somebody_was_here_is_told_of_all_nodes() {
     let mut root = houses[0].caller(0);
     assert_eq!(rows(&mut root, "SELECT * FROM users_time").await, [["42", "0"]]);
 }
+
+#[tokio::test]
+async fn letters_that_nobody_answers_are_counted_where_they_were_sent_and_told_everywhere() {
+    let houses = quiet(3, 0).await;
+    let (mut root, mut other) = (houses[0].caller(0), houses[1].caller(0));
+    let statement = "SHOW GLOBAL STATUS LIKE 'letters_unanswered'";
+    assert_eq!(rows(&mut root, statement).await, [["letters_unanswered", "0"]]);
+    houses[2].store.falls_silent(true);
+    rows(&mut root, "SHOW PROCESSLIST").await;
+    houses[2].store.falls_silent(false);
+    assert_eq!(rows(&mut other, statement).await, [["letters_unanswered", "1"]]);
+    assert_eq!(houses[0].status.letters_unanswered(), 1);
+    assert_eq!(rows(&mut other, "SHOW GLOBAL STATUS LIKE 'questions_refused'").await, [["questions_refused", "0"]]);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cometql::clock::UnixMillis;
 use cometql::pipe::{ConnectionId, Delivery, Encoded, Message, MessageId, Pipe, Position, Retention};
-use cometql::store::{EarId, PageMax, Record, Recovered, Since, Standing};
+use cometql::store::{Adopted, EarId, PageMax, Record, Recovered, Since, Standing};
 use cometql::user::{TenantId, UserId};
 
 use super::{ALL, World, name, over_every_store, pipe};
@@ -28,8 +28,12 @@ fn standing(epoch: u64, index: u64) -> Standing {
     Standing { position: Position { epoch, index }, taken: 0, floor: 0 }
 }
 
-async fn adopt(world: &World, pipe: &Pipe, messages: &[Arc<Delivery>], stands: Standing) {
-    world.store.adopt(pipe, messages.to_vec(), stands).await.unwrap();
+async fn adopt(world: &World, pipe: &Pipe, messages: &[Arc<Delivery>], stands: Standing) -> Adopted {
+    world.store.adopt(pipe, messages.to_vec(), stands).await.unwrap()
+}
+
+fn all_kept(count: u64) -> Adopted {
+    Adopted { kept: count, trimmed: 0 }
 }
 
 #[test]
@@ -68,16 +72,26 @@ fn what_is_adopted_twice_is_there_once_and_a_pipe_never_goes_back() {
         let pipe = pipe("again");
         world.keep(&pipe, 10).await;
         let messages: Vec<Arc<Delivery>> = (1..=4).map(|index| kept(&pipe, 77, index)).collect();
-        adopt(&world, &pipe, &messages[..2], standing(77, 2)).await;
-        adopt(&world, &pipe, &messages, standing(77, 4)).await;
-        adopt(&world, &pipe, &messages, standing(77, 4)).await;
+        assert_eq!(adopt(&world, &pipe, &messages[..2], standing(77, 2)).await, all_kept(2));
+        for _ in 0..2 {
+            assert_eq!(adopt(&world, &pipe, &messages, standing(77, 4)).await, all_kept(4));
+        }
         let all = ["message 1", "message 2", "message 3", "message 4"];
         assert_eq!(world.history(&pipe, Since::Beginning).await, all);
         let next = world.publish(&pipe, "next").await;
-        adopt(&world, &pipe, &messages, standing(77, 4)).await;
+        assert_eq!(adopt(&world, &pipe, &messages, standing(77, 4)).await, all_kept(4));
         assert_eq!(next.position, Position { epoch: 77, index: 5 });
         let page = world.store.history(&pipe, Since::Newest(1), ALL).await.unwrap();
         assert_eq!((page.up_to, page.messages[0].message.as_str()), (next.position, "next"));
+        // What was to stand where something has been published was passed over, and that is said.
+        let more: Vec<Arc<Delivery>> = (5..=7).map(|index| kept(&pipe, 77, index)).collect();
+        for _ in 0..2 {
+            assert_eq!(adopt(&world, &pipe, &more, standing(77, 7)).await, all_kept(2));
+        }
+        world.publish(&pipe, "last").await;
+        assert_eq!(adopt(&world, &pipe, &[kept(&pipe, 77, 8)], standing(77, 8)).await, all_kept(0));
+        let all = world.history(&pipe, Since::Newest(4)).await;
+        assert_eq!(all, ["next", "message 6", "message 7", "last"]);
     });
 }
 
@@ -87,19 +101,25 @@ fn what_the_pipe_does_not_keep_is_trimmed_and_missing_behind_the_floor_is_said()
         let (short, nothing, new) = (pipe("short"), pipe("nothing"), pipe("new"));
         let of = |pipe: &Pipe| -> Vec<Arc<Delivery>> { (1..=4).map(|index| kept(pipe, 77, index)).collect() };
         world.keep(&short, 2).await;
-        adopt(&world, &short, &of(&short), standing(77, 4)).await;
+        let messages = of(&short);
+        for _ in 0..2 {
+            let adopted = adopt(&world, &short, &messages, standing(77, 4)).await;
+            assert_eq!(adopted, Adopted { kept: 2, trimmed: 2 });
+        }
         assert_eq!(world.history(&short, Since::Beginning).await, ["message 3", "message 4"]);
         assert_eq!(
             world.counts(&short, Position { epoch: 77, index: 4 }).await,
             [None, None, Some(2), Some(1), Some(0)]
         );
 
-        adopt(&world, &nothing, &of(&nothing), standing(77, 4)).await;
+        let adopted = adopt(&world, &nothing, &of(&nothing), standing(77, 4)).await;
+        assert_eq!(adopted, Adopted { kept: 0, trimmed: 4 });
         assert_eq!(world.history(&nothing, Since::Beginning).await, [""; 0]);
 
         // Its messages are of an epoch that is over.
         world.keep(&new, 10).await;
-        adopt(&world, &new, &of(&new), Standing { floor: 4, ..standing(78, 4) }).await;
+        let adopted = adopt(&world, &new, &of(&new), Standing { floor: 4, ..standing(78, 4) }).await;
+        assert_eq!(adopted, all_kept(4));
         assert_eq!(world.history(&new, Since::Beginning).await.len(), 4);
         for epoch in [77, 78] {
             let after = Position { epoch, index: 3 };

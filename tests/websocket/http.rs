@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use cometql::ws;
+use cometql::ws::{self, health};
 
 use super::browser::{Browser, request};
 use super::world::{World, config, until, world};
@@ -170,8 +170,23 @@ fn pages_are_no_browsers_and_silent_connections_count_as_connections() {
     assert_eq!(world.status.browsers_connected(), 1);
     let silent: Vec<Browser> = (0..4).map(|_| Browser::silent(world.address)).collect();
     until("all are counted", || world.status.browser_sockets() == 5);
-    assert_eq!(Browser::silent(world.address).rest(), b"", "one too many");
-    drop(silent);
+    // One too many is told so, and asks in vain for nothing else.
+    for _ in 0..2 * ws::BEYOND_MAX {
+        asked(&world, b"GET /info HTTP/1.1\r\n\r\n").check("200");
+        until("it is gone", || world.status.browser_sockets() == 5);
+    }
+    for target in ["/ws/v=5&devid=0", "/ws/sesion=k&myid=1&devid=0&v=4.08", "/ws/"] {
+        let refused = asked(&world, request(target).as_bytes());
+        refused.check("503");
+        assert_eq!(refused.header("Retry-After"), Some("5"));
+        until("it is gone", || world.status.browser_sockets() == 5);
+    }
+    assert_eq!(health::ask(world.address).map(|said| said.contains("ok")), Ok(true));
+    until("it is gone", || world.status.browser_sockets() == 5);
+    let beyond: Vec<Browser> = (0..ws::BEYOND_MAX).map(|_| Browser::silent(world.address)).collect();
+    until("all are counted", || world.status.browser_sockets() == 5 + ws::BEYOND_MAX as u64);
+    assert_eq!(Browser::silent(world.address).rest(), b"", "far too many");
+    drop((silent, beyond));
     until("there is room again", || world.status.browser_sockets() == 1);
     Browser::stranger(world.address);
 }

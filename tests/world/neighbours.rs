@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use cometql::clock::Clock;
 use cometql::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
-    Standing, Store, StoreError, embedded,
+    Adopted, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf,
+    Since, Standing, Store, StoreError, embedded,
 };
 use cometql::user::{TenantId, UserId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -240,7 +240,7 @@ impl Store for Neighbour {
         self.store().tenants(after, count_max).await
     }
 
-    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<(), StoreError> {
+    async fn adopt(&self, pipe: &Pipe, messages: Vec<Arc<Delivery>>, stands: Standing) -> Result<Adopted, StoreError> {
         self.store().adopt(pipe, messages, stands).await
     }
 

@@ -11,6 +11,8 @@ use uuid::{Builder, Uuid};
 use super::rows::{Cells, name_of, tenant_of, user_of};
 use super::{Limits, Original, OriginalError};
 use crate::clock::{Clock, UnixMillis};
+use crate::moving::arrival::{Arrival, Arrived, OVERTAKEN, TRIMMED};
+use crate::moving::names;
 use crate::moving::report::{Report, What};
 use crate::moving::texts::{self, Writer};
 use crate::pipe::{Delivery, Encoded, Event, Message, MessageId, Pipe, Position, Retention};
@@ -23,7 +25,6 @@ const PAGE_BYTES: usize = 1 << 20;
 const PAGE: PageMax = PageMax { messages: PAGE_MESSAGES, bytes: PAGE_BYTES };
 
 const KEEPS_NOTHING: &str = "the pipe has no length in pipes_settings, so it keeps nothing";
-const TRIMMED: &str = "there are more, or older ones, than the pipe keeps";
 const BAD_EVENT: &str = "the event is longer than 64 bytes or has other bytes than A-Za-z0-9_-";
 const TOO_LONG: &str = "the text is longer than message_bytes_max";
 const BAD_TIME: &str = "the time is no Unix time in seconds";
@@ -49,9 +50,8 @@ impl Kind {
 struct Arriving {
     /// As the rows have it: tenant, then name or user.
     of: (String, String),
-    /// Why nothing of it comes over.
-    refused: Option<&'static str>,
-    pipe: Option<Pipe>,
+    /// Or why nothing of it comes over.
+    pipe: Result<Pipe, &'static str>,
     retention: Retention,
     /// Where the pipe stands.
     position: Position,
@@ -141,8 +141,7 @@ impl Arriving {
         });
         let mut arriving = Arriving {
             of,
-            refused: pipe.as_ref().err().copied(),
-            pipe: pipe.ok(),
+            pipe,
             retention: Retention::NOTHING,
             position: Position { epoch: 0, index: 0 },
             known: HashSet::new(),
@@ -152,11 +151,11 @@ impl Arriving {
             trimmed: 0,
             refused_count: 0,
         };
-        let Some(pipe) = &arriving.pipe else { return Ok(arriving) };
+        let Ok(pipe) = &arriving.pipe else { return Ok(arriving) };
         let retention = aim.into.retention(pipe).await?;
         arriving.retention = retention.unwrap_or_else(|| Retention::default_of(pipe));
         if !arriving.retention.keeps() {
-            arriving.refused = Some(KEEPS_NOTHING);
+            arriving.pipe = Err(KEEPS_NOTHING);
             return Ok(arriving);
         }
         let mut since = Since::Beginning;
@@ -172,7 +171,7 @@ impl Arriving {
 
     /// One more row of this pipe: id, time, event, message, sender.
     fn take(&mut self, mut cells: Cells, aim: &Aim<'_>, report: &mut Report) {
-        let Some(pipe) = self.pipe.clone().filter(|_| self.refused.is_none()) else {
+        let Ok(pipe) = self.pipe.clone() else {
             self.refused_count += 1;
             return;
         };
@@ -208,17 +207,17 @@ impl Arriving {
 
     async fn finish(mut self, aim: &Aim<'_>, report: &mut Report) -> Result<(), StoreError> {
         let what = aim.kind.what();
-        if let Some(why) = self.refused {
-            report.leave(what, why, self.refused_count, || self.with_count(self.refused_count, aim));
-            return Ok(());
-        }
-        let Some(pipe) = self.pipe.take() else { return Ok(()) };
+        let pipe = match self.pipe.clone() {
+            Ok(pipe) => pipe,
+            Err(why) => {
+                report.leave(what, why, self.refused_count, || self.with_count(self.refused_count, aim));
+                return Ok(());
+            }
+        };
         report.there(what, self.there);
-        if self.trimmed > 0 {
-            report.leave(what, TRIMMED, self.trimmed, || self.with_count(self.trimmed, aim));
-        }
+        let (mut arrival, mut changes) = (Arrival::new(aim.into, &pipe), Vec::new());
         while !self.kept.is_empty() {
-            let (mut page, mut bytes, mut changes) = (Vec::new(), 0, Vec::new());
+            let (mut page, mut bytes) = (Vec::new(), 0);
             while page.len() < PAGE_MESSAGES
                 && bytes < PAGE_BYTES
                 && let Some((mut delivery, changed)) = self.kept.pop_front()
@@ -226,14 +225,20 @@ impl Arriving {
                 self.position.index += 1;
                 delivery.position = self.position;
                 bytes += delivery.message.bytes();
-                changes.extend(changed);
+                changes.extend(changed.map(|how| (self.position.index, how)));
                 page.push(Arc::new(delivery));
             }
-            let count = page.len() as u64;
             let stands = Standing { position: self.position, taken: 0, floor: 0 };
-            aim.into.adopt(&pipe, page, stands).await?;
-            report.came(what, count);
-            changes.into_iter().for_each(|how| report.change(what, how));
+            arrival.put(page, stands).await?;
+        }
+        let Arrived { came, trimmed, overtaken, .. } = arrival.end().await?;
+        report.came(what, came.len() as u64);
+        let changed = changes.into_iter().filter(|(index, _)| came.binary_search(index).is_ok());
+        changed.for_each(|(_, how)| report.change(what, how));
+        for (why, count) in [(TRIMMED, self.trimmed + trimmed), (OVERTAKEN, overtaken)] {
+            if count > 0 {
+                report.leave(what, why, count, || self.with_count(count, aim));
+            }
         }
         Ok(())
     }
@@ -241,8 +246,8 @@ impl Arriving {
     fn name(&self, aim: &Aim<'_>) -> String {
         let (tenant, owner) = &self.of;
         match aim.kind {
-            Kind::Pipes => format!("pipe {owner} of tenant {tenant}"),
-            Kind::Logs => format!("user {owner} of tenant {tenant}"),
+            Kind::Pipes => names::pipe(tenant, owner),
+            Kind::Logs => names::user(tenant, owner),
         }
     }
 

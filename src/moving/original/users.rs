@@ -8,6 +8,7 @@ use super::rows::{Cells, name_of, tenant_of, user_of};
 use super::{Limits, Original, OriginalError};
 use crate::clock::Clock;
 use crate::moving::at_once::at_once;
+use crate::moving::names;
 use crate::moving::report::{Fate, Report, What};
 use crate::moving::texts::{self, Writer};
 use crate::moving::transfer::{put_record, put_retention};
@@ -55,7 +56,7 @@ impl Original {
             let length = length.parse().unwrap_or(0);
             let changed = (length > i64::from(HISTORY_LENGTH_MAX)).then_some(CLAMPED);
             let put = put.map(|pipe| (pipe, Retention::of_length(length)));
-            Read { name: format!("pipe {name} of tenant {tenant}"), put, changed }
+            Read { name: names::pipe(tenant, name), put, changed }
         };
         let store = Arc::clone(into);
         let put = move |(pipe, retention): (Pipe, Retention)| {
@@ -144,7 +145,7 @@ fn of_user(
 ) -> Read<Entry> {
     let (tenant, user) = (cells.text(), cells.text());
     let put = tenant_of(&tenant).and_then(|tenant| entry(tenant, user_of(&user)?, cells));
-    Read { name: format!("user {user} of tenant {tenant}"), put, changed: None }
+    Read { name: names::user(tenant, user), put, changed: None }
 }
 
 fn key(mut cells: Cells) -> Read<Entry> {
@@ -189,12 +190,12 @@ fn seen(mut cells: Cells) -> Read<Entry> {
 
 fn token(mut cells: Cells, now_seconds: u64) -> Read<Entry> {
     let (tenant, token) = (cells.text(), String::from_utf8(cells.bytes()).unwrap_or_default());
-    let first: String = token.chars().take(12).collect();
+    let name = names::token(&tenant, &token);
     let put = tenant_of(&tenant).and_then(|tenant| {
         if !(1..=TOKEN_BYTES_MAX).contains(&token.len()) {
             return Err(TOKEN_BAD);
         }
         Ok(Entry { tenant, record: Record::Revoked(token.into()), value: now_seconds.to_string() })
     });
-    Read { name: format!("token {first}… of tenant {tenant}"), put, changed: None }
+    Read { name, put, changed: None }
 }

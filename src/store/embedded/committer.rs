@@ -16,7 +16,7 @@ use super::live_pipe::LivePipe;
 use super::repeats::First;
 use crate::clock::{Clock, UnixMillis};
 use crate::pipe::{Delivery, MessageId, Pipe, Position, Retention};
-use crate::store::{Publish, Published, Record, Standing, StoreError};
+use crate::store::{Adopted, Publish, Published, Record, Standing, StoreError};
 use crate::user::TenantId;
 
 /// Most pieces of work in one commit.
@@ -47,7 +47,7 @@ pub enum Work {
     SetRecord { tenant: TenantId, record: Record, value: Option<String>, reply: Reply<bool> },
     SetRetention { pipe: Pipe, retention: Retention, reply: Reply<()> },
     RemoveRetention { pipe: Pipe, reply: Reply<bool> },
-    Adopt { pipe: Pipe, messages: Vec<Arc<Delivery>>, stands: Standing, reply: Reply<()> },
+    Adopt { pipe: Pipe, messages: Vec<Arc<Delivery>>, stands: Standing, reply: Reply<Adopted> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -61,7 +61,7 @@ enum Outcome {
     /// Whether there was a setting, and behind which index the messages were deleted with it.
     Removed(bool, u64),
     /// Where the pipe stands behind what was adopted.
-    Adopted(Position),
+    Adopted(Position, Adopted),
 }
 
 /// The heads a group has touched, as they will be if the commit succeeds.
@@ -231,7 +231,8 @@ impl Committer {
             }
             Work::Adopt { pipe, messages, stands, .. } => {
                 let head = self.head(heads, pipe);
-                self.adopt(messages, *stands, head, tables).map(Outcome::Adopted)
+                let adopted = self.adopt(messages, *stands, head, tables)?;
+                Ok(Outcome::Adopted(head.position, adopted))
             }
             // Taken out of the group before it came here.
             Work::Close { .. } => Err(StoreError::Unavailable("the store is closing".into())),
@@ -245,9 +246,9 @@ impl Committer {
         stands: Standing,
         head: &mut Head,
         tables: &mut Tables<'_>,
-    ) -> Result<Position, StoreError> {
+    ) -> Result<Adopted, StoreError> {
         if stands.position.index < head.position.index {
-            return Ok(head.position);
+            return tables.adopted(messages, head);
         }
         let known = head.position.index;
         for message in messages.iter().filter(|message| message.position.index > known) {
@@ -257,10 +258,12 @@ impl Committer {
                 head.trim(message.position.index);
             }
         }
+        // The floor of another store does not say what was trimmed here.
+        let adopted = tables.adopted(messages, head)?;
         head.position = stands.position;
         head.trim(stands.floor);
         head.taken = head.taken.max(stands.taken).min(head.position.index);
-        Ok(head.position)
+        Ok(adopted)
     }
 
     fn number(
@@ -365,9 +368,9 @@ impl Committer {
                 });
                 let _ = reply.send(Ok(was_set));
             }
-            (Work::Adopt { pipe, reply, .. }, Outcome::Adopted(position)) => {
+            (Work::Adopt { pipe, reply, .. }, Outcome::Adopted(position, adopted)) => {
                 self.moved(&pipe, heads, |live| live.stand_at(position));
-                let _ = reply.send(Ok(()));
+                let _ = reply.send(Ok(adopted));
             }
             (work, _) => self.refuse(work, &StoreError::Unavailable("an outcome of another kind".into())),
         }
@@ -393,9 +396,11 @@ impl Committer {
                 returned(&pipe);
                 let _ = reply.send(Err(error.clone()));
             }
-            Work::Take { pipe, reply, .. }
-            | Work::SetRetention { pipe, reply, .. }
-            | Work::Adopt { pipe, reply, .. } => {
+            Work::Take { pipe, reply, .. } | Work::SetRetention { pipe, reply, .. } => {
+                returned(&pipe);
+                let _ = reply.send(Err(error.clone()));
+            }
+            Work::Adopt { pipe, reply, .. } => {
                 returned(&pipe);
                 let _ = reply.send(Err(error.clone()));
             }

@@ -162,6 +162,13 @@ pub fn message_of(pipe: &Pipe, key: &[u8], index: u64, record: &[u8]) -> Result<
         .ok_or_else(|| StoreError::Damaged(format!("message {index} of {}", words::of_pipe(pipe))))
 }
 
+/// The id of a message, of which nothing else is looked at.
+pub fn id_of(record: &[u8]) -> Option<MessageId> {
+    let (_epoch, rest) = record.split_first_chunk::<8>()?;
+    let (id, _) = rest.split_first_chunk::<16>()?;
+    Some(MessageId(Uuid::from_bytes(*id)))
+}
+
 fn parse_message(pipe: &Pipe, index: u64, record: &[u8]) -> Option<Delivery> {
     let (epoch, rest) = record.split_first_chunk::<8>()?;
     let (id, rest) = rest.split_first_chunk::<16>()?;

@@ -8,7 +8,7 @@ use super::commands::Again;
 use super::script::Script;
 use super::{Redis, begin, keys, record};
 use crate::pipe::{Delivery, Pipe};
-use crate::store::{Standing, StoreError};
+use crate::store::{Adopted, Standing, StoreError};
 use crate::user::TenantId;
 
 /// Keys that one call looks at.
@@ -48,7 +48,12 @@ impl Redis {
         }
     }
 
-    pub async fn take_over(&self, pipe: &Pipe, messages: &[Arc<Delivery>], stands: Standing) -> Result<(), StoreError> {
+    pub async fn take_over(
+        &self,
+        pipe: &Pipe,
+        messages: &[Arc<Delivery>],
+        stands: Standing,
+    ) -> Result<Adopted, StoreError> {
         let Standing { position, taken, floor } = stands;
         let mut call = self.commands.scripts().on(Script::Adopt, &[keys::base_of(pipe)]);
         call.arg(&*self.registry.nodes.gone());
@@ -58,6 +63,7 @@ impl Redis {
         for message in messages {
             call.arg(record::record_of(message));
         }
-        self.commands.ask(&call, Again::Yes).await.map(drop)
+        let mut answer = self.commands.ask(&call, Again::Yes).await?;
+        Ok(Adopted { kept: answer.number()?, trimmed: answer.number()? })
     }
 }

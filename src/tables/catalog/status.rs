@@ -13,7 +13,7 @@ use crate::cometql::{Show, StatusScope};
 use crate::node::Counts;
 
 /// What is added over the nodes.
-const COUNTED: [&str; 12] = [
+const COUNTED: [&str; 14] = [
     "user_online",
     "server_online",
     "messages",
@@ -24,6 +24,8 @@ const COUNTED: [&str; 12] = [
     "messages_published",
     "browsers_too_slow",
     "gaps_declared",
+    "letters_unanswered",
+    "questions_refused",
     "Threads_connected",
     "Questions",
 ];
@@ -106,6 +108,8 @@ fn global(domain: &Domain, client: &Session, counts: &Counts) -> Vec<Row> {
     rows.push(row("messages_published", &counts.messages_published));
     rows.push(row("browsers_too_slow", &counts.browsers_too_slow));
     rows.push(row("gaps_declared", &counts.gaps_declared));
+    rows.push(row("letters_unanswered", &counts.letters_unanswered));
+    rows.push(row("questions_refused", &counts.questions_refused));
     rows.extend(for_mysql_clients(domain, client, counts));
     rows
 }

@@ -3,14 +3,16 @@
 //! What is trimmed is gone at once for whoever reads: [`Head::first`] says from where on the pipe keeps. Its records
 //! leave the file some at a time, because each of them alone would have one more page of the file written anew.
 
+use std::sync::Arc;
+
 use redb::ReadableTable;
 
 use super::Tables;
 use crate::clock::UnixMillis;
-use crate::pipe::{Delivery, Pipe};
-use crate::store::StoreError;
+use crate::pipe::{Delivery, MessageId, Pipe};
 use crate::store::embedded::head::Head;
 use crate::store::embedded::record;
+use crate::store::{Adopted, StoreError};
 
 /// What was trimmed leaves the file with every message whose index is a multiple of this,
 const SWEEP_EVERY: u64 = 16;
@@ -118,6 +120,28 @@ impl Tables<'_> {
             erased += 1;
         }
         Ok(erased)
+    }
+
+    /// What has become of messages that were to be adopted. Another one may stand in the place of one of them.
+    pub fn adopted(&self, messages: &[Arc<Delivery>], head: &Head) -> Result<Adopted, StoreError> {
+        let mut adopted = Adopted::default();
+        for message in messages {
+            let (key, index) = (record::key_of(&message.pipe), message.position.index);
+            match self.id_at(&key, index, head)? {
+                Some(id) if id == message.id => adopted.kept += 1,
+                None if index <= head.floor => adopted.trimmed += 1,
+                _ => {}
+            }
+        }
+        Ok(adopted)
+    }
+
+    fn id_at(&self, key: &[u8], index: u64, head: &Head) -> Result<Option<MessageId>, StoreError> {
+        if index < head.first {
+            return Ok(None);
+        }
+        let entry = self.history.get((key, index))?;
+        Ok(entry.and_then(|record| record::id_of(record.value())))
     }
 
     /// Removes the whole history of a pipe, which nobody asked for.
