@@ -50,6 +50,8 @@ pub use crate::store::{
 
 /// So many browsers may ask at a time what other nodes know, too.
 const ASKING_BROWSERS_MAX: usize = 16;
+/// What is left of a SQL client's number behind the bits that tell the node.
+const OWN_BITS_OF_CLIENT: u32 = u32::BITS - connections::NODE_BITS;
 /// Users are spread over so many locks under which it is said that they come and go.
 const TELLING_COUNT: usize = 64;
 
@@ -208,7 +210,7 @@ impl Node {
     }
 
     /// Learns which number this node has among those that share its store. Before, it is 0, as if it were alone.
-    pub async fn join(&self) -> Result<(), StoreError> {
+    pub async fn learn_number(&self) -> Result<(), StoreError> {
         if let Some(this) = self.store.peers().await?.first() {
             self.number.store(this.0, Ordering::Relaxed);
         }
@@ -225,17 +227,25 @@ impl Node {
         u32::from(self.peer().0) & ((1 << connections::NODE_BITS) - 1)
     }
 
-    /// A number for a new SQL client that no other client has, here or on another node: the node's in the upper bits.
+    /// A number for a new SQL client, with the node's in the upper bits: no other client has it here, nor on another node,
+    /// but perhaps one that was there before its node was taken for dead and got another number: KILL ends only clients
+    /// whose number their node would still give.
     pub fn number_for_client(&self) -> u32 {
-        let own_bits = u32::BITS - connections::NODE_BITS;
         loop {
             let last = self.last_client.fetch_add(1, Ordering::Relaxed);
-            let id = (self.number_in_numbers() << own_bits) | (last.wrapping_add(1) & ((1 << own_bits) - 1));
+            let own = last.wrapping_add(1) & ((1 << OWN_BITS_OF_CLIENT) - 1);
+            let id = (self.number_in_numbers() << OWN_BITS_OF_CLIENT) | own;
             // After four million clients the numbers come back, and the first may still be here.
             if id != 0 && !self.clients.has(id) {
                 return id;
             }
         }
+    }
+
+    /// Whether a SQL client's number is one that this node gives out. Those with another are of the node that has that
+    /// number now, even when this node had it before and a client of that time is still here.
+    fn gives(&self, id: u32) -> bool {
+        id >> OWN_BITS_OF_CLIENT == self.number_in_numbers()
     }
 
     pub fn clock(&self) -> &dyn Clock {

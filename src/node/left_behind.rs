@@ -35,7 +35,7 @@ impl Node {
         let mut nothing_was_left_at = Instant::now();
         loop {
             turns.tick().await;
-            if let Err(error) = self.join().await {
+            if let Err(error) = self.learn_number().await {
                 tracing::debug!("this node does not know its number: {error}");
             }
             self.welcomes_back().await;

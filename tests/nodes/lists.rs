@@ -189,6 +189,18 @@ async fn any_node_ends_what_is_connected_to_another() {
 }
 
 #[tokio::test]
+async fn a_number_that_another_node_gives_out_ends_nobody_who_has_it_from_an_earlier_time() {
+    let houses = quiet(2, 0).await;
+    let (mut root, meant) = (houses[0].caller(0), houses[1].caller(5));
+    let number = 2 << 22 | 1;
+    // The first node was number 2 before it was taken for dead, and this client has stayed.
+    let node = &houses[0].node;
+    let stays = node.clients().enter(number, "5", "::1", TenantId(5), node.clock().now());
+    run(&mut root, &format!("KILL {number}")).await.unwrap();
+    assert_eq!((*stays.end().borrow(), *meant.client().end().borrow()), (End::Nothing, End::Connection));
+}
+
+#[tokio::test]
 async fn what_is_counted_is_added_over_the_nodes() {
     let houses = quiet(3, 0).await;
     for (house, count) in houses.iter().zip([1, 10, 100]) {
