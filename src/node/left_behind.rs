@@ -21,13 +21,7 @@ const GONE: ConnectionId = ConnectionId { node: 0, shard: u8::MAX, slot: u32::MA
 const SEEN_TO_AT_ONCE: usize = 64;
 
 impl Node {
-    /// What this node does by itself as long as it runs: it answers the others, and sees to what those left behind that are
-    /// gone.
-    pub async fn attend(self: &Arc<Node>) {
-        tokio::join!(self.read_letters(), self.see_to_what_is_left());
-    }
-
-    async fn see_to_what_is_left(self: &Arc<Node>) {
+    pub(super) async fn see_to_what_is_left(self: &Arc<Node>) {
         let mut turns = tokio::time::interval(Duration::from_millis(LOOKS_EVERY_MILLIS));
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // Those who were on a node that is gone may be back on another within the grace. When it died is not known, but
