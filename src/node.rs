@@ -12,6 +12,7 @@ mod letters;
 mod origins;
 mod presence;
 mod records;
+mod users;
 mod written;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Retention};
@@ -30,6 +31,7 @@ use crate::user::{About, TenantId, UserId};
 
 use self::everywhere::{BrowsersOf, ClientsOf, Everywhere, SubscribersOf};
 use self::letters::Letters;
+use self::users::Asking;
 
 /// Who subscribes to some pipes, being read.
 pub type Subscribers = Everywhere<SubscribersOf>;
@@ -45,12 +47,11 @@ pub use self::counts::Counts;
 pub use self::everywhere::{Missing, Others, SUBSCRIBED_PIPES_MAX, Subscriber};
 pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
+pub use self::users::Busy;
 pub use crate::store::{
     Ear, EarId, Listening, News, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, StoreError,
 };
 
-/// So many browsers may ask at a time what other nodes know, too.
-const ASKING_BROWSERS_MAX: usize = 16;
 /// What is left of a SQL client's number behind the bits that tell the node.
 const OWN_BITS_OF_CLIENT: u32 = u32::BITS - connections::NODE_BITS;
 /// Users are spread over so many locks under which it is said that they come and go.
@@ -70,8 +71,7 @@ pub struct Node {
     number: AtomicU16,
     last_client: AtomicU32,
     letters: Letters,
-    /// The turns of browsers that ask what other nodes know, too.
-    asking: Semaphore,
+    asking: Asking,
 }
 
 #[derive(Clone, Debug)]
@@ -192,8 +192,7 @@ impl Node {
     ) -> Arc<Node> {
         let (presence, clients) = (Mutex::default(), Arc::default());
         let telling = (0..TELLING_COUNT).map(|_| tokio::sync::Mutex::new(())).collect();
-        let (number, last_client, letters) = Default::default();
-        let asking = Semaphore::new(ASKING_BROWSERS_MAX);
+        let (number, last_client, letters, asking) = Default::default();
         Arc::new(Node {
             store,
             clock,

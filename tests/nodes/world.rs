@@ -18,7 +18,7 @@ use super::neighbours::{Neighbour, neighbours};
 use super::shard::StillShard;
 
 /// Far longer than anything here takes.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 pub struct House {
     pub node: Arc<Node>,
