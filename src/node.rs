@@ -12,6 +12,8 @@ mod letters;
 mod origins;
 mod presence;
 mod records;
+mod together;
+mod untold;
 mod users;
 mod written;
 
@@ -31,6 +33,7 @@ use crate::user::{About, TenantId, UserId};
 
 use self::everywhere::{BrowsersOf, ClientsOf, Everywhere, SubscribersOf};
 use self::letters::Letters;
+use self::untold::UntoldOfUsers;
 use self::users::Asking;
 
 /// Who subscribes to some pipes, being read.
@@ -49,7 +52,8 @@ pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
 pub use self::users::Busy;
 pub use crate::store::{
-    Ear, EarId, Listening, News, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, StoreError,
+    CallId, Ear, EarId, Listening, News, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
+    StoreError,
 };
 
 /// What is left of a SQL client's number behind the bits that tell the node.
@@ -64,6 +68,8 @@ pub struct Node {
     presence: Mutex<Presence>,
     /// What is said about users' coming and going, in order; users are spread over these.
     telling: Vec<tokio::sync::Mutex<()>>,
+    /// What could not be told of them.
+    untold: UntoldOfUsers,
     config: Config,
     status: Arc<Status>,
     clients: Arc<Clients>,
@@ -192,13 +198,14 @@ impl Node {
     ) -> Arc<Node> {
         let (presence, clients) = (Mutex::default(), Arc::default());
         let telling = (0..TELLING_COUNT).map(|_| tokio::sync::Mutex::new(())).collect();
-        let (number, last_client, letters, asking) = Default::default();
+        let (number, last_client, letters, asking, untold) = Default::default();
         Arc::new(Node {
             store,
             clock,
             shards,
             presence,
             telling,
+            untold,
             config,
             status,
             clients,
@@ -377,7 +384,7 @@ impl Node {
     }
 
     /// The node stops: whoever was here was last seen now. Then the store is closed.
-    pub async fn close(&self) {
+    pub async fn close(self: &Arc<Node>) {
         self.says_farewell().await;
         self.store.close().await;
     }

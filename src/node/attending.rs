@@ -12,7 +12,8 @@ use super::Node;
 const AGAIN_AFTER_MILLIS: u64 = 1_000;
 
 impl Node {
-    /// Answers the others, and sees to what those left behind that are gone. Each goes on whatever becomes of the other.
+    /// Answers the others, sees to what those left behind that are gone, and tells what could not be told at once. Each
+    /// goes on whatever becomes of the others.
     pub async fn attend(self: &Arc<Node>) {
         let letters = || {
             let node = Arc::clone(self);
@@ -22,9 +23,14 @@ impl Node {
             let node = Arc::clone(self);
             async move { node.see_to_what_is_left().await }
         };
+        let untold = || {
+            let node = Arc::clone(self);
+            async move { node.tells_what_is_untold().await }
+        };
         tokio::join!(
             keep_doing("letters of other nodes are not read", letters),
             keep_doing("nobody sees to what other nodes left behind", left_behind),
+            keep_doing("nobody tells what could not be told at once", untold),
         );
     }
 }

@@ -169,8 +169,11 @@ impl Node {
             Pipe::Log(tenant, user) => self.comes(*tenant, *user),
         }
         let listening = self.store.listen(pipe, visitor.ear).await?;
-        if let (Pipe::Log(tenant, user), true) = (pipe, listening.has_appeared) {
-            self.has_appeared(*tenant, *user).await?;
+        if let Pipe::Log(tenant, user) = pipe {
+            self.untold.is_not_leaving((*tenant, *user));
+            if listening.has_appeared {
+                self.has_appeared(*tenant, *user).await;
+            }
         }
         Ok(listening)
     }

@@ -37,7 +37,7 @@ use self::disk::Disk;
 use self::live::{Live, Routed};
 use self::live_pipe::Sought;
 use super::{
-    Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
+    CallId, Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
     StoreError,
 };
 use crate::clock::Clock;
@@ -240,7 +240,8 @@ impl Store for Embedded {
         Ok(())
     }
 
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+    /// It never fails, so that nothing is repeated.
+    async fn disappear(&self, log: &Pipe, _call: CallId) -> Result<bool, StoreError> {
         Ok(self.live.disappear(log))
     }
 

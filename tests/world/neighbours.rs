@@ -12,10 +12,11 @@ use async_trait::async_trait;
 use cometql::clock::Clock;
 use cometql::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
-    Standing, Store, StoreError, embedded,
+    CallId, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf,
+    Since, Standing, Store, StoreError, embedded,
 };
 use cometql::user::{TenantId, UserId};
+use tokio::sync::Barrier;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Will = (MessageId, Event, Message);
@@ -24,6 +25,8 @@ type Will = (MessageId, Event, Message);
 pub struct Neighbourhood {
     store: Arc<embedded::Embedded>,
     nodes: Mutex<Vec<Doings>>,
+    /// By which call each user went.
+    departures: Mutex<HashMap<Pipe, CallId>>,
 }
 
 /// What one node does that others must know.
@@ -68,6 +71,9 @@ pub struct Neighbour {
     knows_nobody: AtomicBool,
     /// What becomes of the next calls.
     faults: Mutex<HashMap<Doing, VecDeque<Fault>>>,
+    /// Records are written only together, so many at a time.
+    together: Mutex<Option<Arc<Barrier>>>,
+    written: AtomicUsize,
     /// How often it was asked what is left behind.
     pub looks: AtomicUsize,
 }
@@ -81,14 +87,15 @@ pub fn neighbours(ears: &[Arc<Ear>], clock: &Arc<dyn Clock>) -> Vec<Arc<Neighbou
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = embedded::open(&config, ears.to_vec(), Arc::clone(clock)).expect("a store in memory");
-    let shared = Arc::new(Neighbourhood { store, nodes: Mutex::default() });
+    let shared = Arc::new(Neighbourhood { store, nodes: Mutex::default(), departures: Mutex::default() });
     let neighbour = |number: u16| {
         let (post, letters) = unbounded_channel();
         let (listens, wills) = Default::default();
         shared.nodes().push(Doings { is_alive: true, is_silent: false, post, listens, wills });
         let (letters, is_failing, knows_nobody) = (tokio::sync::Mutex::new(letters), false.into(), false.into());
         let (shared, faults, looks) = (Arc::clone(&shared), Mutex::default(), 0.into());
-        Arc::new(Neighbour { shared, number, letters, is_failing, knows_nobody, faults, looks })
+        let (together, written) = (Mutex::default(), 0.into());
+        Arc::new(Neighbour { shared, number, letters, is_failing, knows_nobody, faults, together, written, looks })
     };
     (1..=ears.len() as u16).map(neighbour).collect()
 }
@@ -145,6 +152,16 @@ impl Neighbour {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).entry(doing).or_default().extend(faults);
     }
 
+    /// From now on records are written only when so many are to be written at a time.
+    pub fn writes_only_so_many_at_a_time(&self, count: usize) {
+        *self.together.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(count)));
+    }
+
+    /// How many records were written since.
+    pub fn written(&self) -> usize {
+        self.written.load(Ordering::SeqCst)
+    }
+
     /// Whether all has gone wrong that was to.
     pub fn is_well(&self) -> bool {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).values().all(VecDeque::is_empty)
@@ -183,7 +200,8 @@ impl Neighbour {
             doings.listens.keys().map(move |pipe| {
                 let of_pipe = doings.wills.iter().filter(|((of, _), _)| of == pipe);
                 let wills = of_pipe.map(|(_, will)| will.clone()).collect();
-                LeftBehind { pipe: pipe.clone(), wills, key: place.to_string().into() }
+                let (node, key) = (place.to_string().into(), place.to_string().into());
+                LeftBehind { pipe: pipe.clone(), node, wills, key }
             })
         });
         left.take(5).collect()
@@ -344,8 +362,17 @@ impl Store for Neighbour {
         self.store().dismiss(log).await
     }
 
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
-        self.store().disappear(log).await
+    async fn disappear(&self, log: &Pipe, call: CallId) -> Result<bool, StoreError> {
+        let disappear = async {
+            let has_gone = self.store().disappear(log, call).await?;
+            let is_away = self.store().listeners(log).await? == 0;
+            let mut departures = self.shared.departures.lock().unwrap_or_else(PoisonError::into_inner);
+            if has_gone {
+                departures.insert(log.clone(), call);
+            }
+            Ok(is_away && departures.get(log) == Some(&call))
+        };
+        self.befallen(Doing::Disappear, disappear).await
     }
 
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
@@ -353,6 +380,11 @@ impl Store for Neighbour {
     }
 
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
+        let together = self.together.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(together) = together {
+            together.wait().await;
+            self.written.fetch_add(1, Ordering::SeqCst);
+        }
         self.befallen(Doing::SetRecord, self.store().set_record(tenant, record, value)).await
     }
 
