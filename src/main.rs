@@ -243,7 +243,7 @@ async fn serve(settings: &Settings) -> Result<(), String> {
     let identity = mysql::Identity::open(&settings.mysql).map_err(in_a_line)?;
     let status = Arc::new(Status::new());
     let node = Node::new(store, clock, posts.shards(), node_config, Arc::clone(&status));
-    node.join().await.map_err(in_a_line)?;
+    node.learn_number().await.map_err(in_a_line)?;
 
     let sql_address = sql_listener.local_addr().map_err(in_a_line)?;
     let address = listener.local_addr().map_err(in_a_line)?;

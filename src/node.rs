@@ -2,6 +2,7 @@
 //! Both front ends speak to the store through here.
 
 mod at_once;
+mod attending;
 mod browsers;
 mod clients;
 mod connections;
@@ -12,6 +13,9 @@ mod letters;
 mod origins;
 mod presence;
 mod records;
+mod together;
+mod untold;
+mod users;
 mod written;
 
 use std::collections::BTreeMap;
@@ -19,7 +23,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::clock::Clock;
 use crate::pipe::{Pipe, PipeName, Retention};
@@ -30,6 +34,8 @@ use crate::user::{About, TenantId, UserId};
 
 use self::everywhere::{BrowsersOf, ClientsOf, Everywhere, SubscribersOf};
 use self::letters::Letters;
+use self::untold::UntoldOfUsers;
+use self::users::Asking;
 
 /// Who subscribes to some pipes, being read.
 pub type Subscribers = Everywhere<SubscribersOf>;
@@ -45,12 +51,14 @@ pub use self::counts::Counts;
 pub use self::everywhere::{Missing, Others, SUBSCRIBED_PIPES_MAX, Subscriber};
 pub use self::origins::{AllowedOrigins, NoOrigin, Origin};
 pub use self::records::Seen;
+pub use self::users::Busy;
 pub use crate::store::{
-    Ear, EarId, Listening, News, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since, StoreError,
+    CallId, Ear, EarId, Listening, News, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf, Since,
+    StoreError,
 };
 
-/// So many browsers may ask at a time what other nodes know, too.
-const ASKING_BROWSERS_MAX: usize = 16;
+/// What is left of a SQL client's number behind the bits that tell the node.
+const OWN_BITS_OF_CLIENT: u32 = u32::BITS - connections::NODE_BITS;
 /// Users are spread over so many locks under which it is said that they come and go.
 const TELLING_COUNT: usize = 64;
 
@@ -61,6 +69,8 @@ pub struct Node {
     presence: Mutex<Presence>,
     /// What is said about users' coming and going, in order; users are spread over these.
     telling: Vec<tokio::sync::Mutex<()>>,
+    /// What could not be told of them.
+    untold: UntoldOfUsers,
     config: Config,
     status: Arc<Status>,
     clients: Arc<Clients>,
@@ -68,8 +78,7 @@ pub struct Node {
     number: AtomicU16,
     last_client: AtomicU32,
     letters: Letters,
-    /// The turns of browsers that ask what other nodes know, too.
-    asking: Semaphore,
+    asking: Asking,
 }
 
 #[derive(Clone, Debug)]
@@ -190,14 +199,14 @@ impl Node {
     ) -> Arc<Node> {
         let (presence, clients) = (Mutex::default(), Arc::default());
         let telling = (0..TELLING_COUNT).map(|_| tokio::sync::Mutex::new(())).collect();
-        let (number, last_client, letters) = Default::default();
-        let asking = Semaphore::new(ASKING_BROWSERS_MAX);
+        let (number, last_client, letters, asking, untold) = Default::default();
         Arc::new(Node {
             store,
             clock,
             shards,
             presence,
             telling,
+            untold,
             config,
             status,
             clients,
@@ -209,7 +218,7 @@ impl Node {
     }
 
     /// Learns which number this node has among those that share its store. Before, it is 0, as if it were alone.
-    pub async fn join(&self) -> Result<(), StoreError> {
+    pub async fn learn_number(&self) -> Result<(), StoreError> {
         if let Some(this) = self.store.peers().await?.first() {
             self.number.store(this.0, Ordering::Relaxed);
         }
@@ -226,17 +235,25 @@ impl Node {
         u32::from(self.peer().0) & ((1 << connections::NODE_BITS) - 1)
     }
 
-    /// A number for a new SQL client that no other client has, here or on another node: the node's in the upper bits.
+    /// A number for a new SQL client, with the node's in the upper bits: no other client has it here, nor on another node,
+    /// but perhaps one that was there before its node was taken for dead and got another number: KILL ends only clients
+    /// whose number their node would still give.
     pub fn number_for_client(&self) -> u32 {
-        let own_bits = u32::BITS - connections::NODE_BITS;
         loop {
             let last = self.last_client.fetch_add(1, Ordering::Relaxed);
-            let id = (self.number_in_numbers() << own_bits) | (last.wrapping_add(1) & ((1 << own_bits) - 1));
+            let own = last.wrapping_add(1) & ((1 << OWN_BITS_OF_CLIENT) - 1);
+            let id = (self.number_in_numbers() << OWN_BITS_OF_CLIENT) | own;
             // After four million clients the numbers come back, and the first may still be here.
             if id != 0 && !self.clients.has(id) {
                 return id;
             }
         }
+    }
+
+    /// Whether a SQL client's number is one that this node gives out. Those with another are of the node that has that
+    /// number now, even when this node had it before and a client of that time is still here.
+    fn gives(&self, id: u32) -> bool {
+        id >> OWN_BITS_OF_CLIENT == self.number_in_numbers()
     }
 
     pub fn clock(&self) -> &dyn Clock {
@@ -368,7 +385,7 @@ impl Node {
     }
 
     /// The node stops: whoever was here was last seen now. Then the store is closed.
-    pub async fn close(&self) {
+    pub async fn close(self: &Arc<Node>) {
         self.says_farewell().await;
         self.store.close().await;
     }

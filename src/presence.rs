@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use crate::user::{TenantId, UserId};
 
-type Who = (TenantId, UserId);
+/// A user of a tenant.
+pub type Who = (TenantId, UserId);
 
 /// The users that are here, or of whom this node has seen the last connection go only just now.
 #[derive(Default)]
@@ -56,6 +57,11 @@ impl Presence {
         true
     }
 
+    /// Whether a user is here on this node, or his grace is not over yet.
+    pub fn knows(&self, who: Who) -> bool {
+        self.users.contains_key(&who)
+    }
+
     /// Whether the grace of somebody is not over yet.
     pub fn is_anybody_leaving(&self) -> bool {
         self.users.values().any(|state| state.leaving.is_some())
@@ -85,8 +91,9 @@ mod tests {
         presence.came(WHO);
         presence.left(WHO);
         let ticket = presence.went(WHO);
-        assert!(presence.is_anybody_leaving());
+        assert!(presence.is_anybody_leaving() && presence.knows(WHO));
         assert!(presence.is_over(WHO, ticket));
+        assert!(!presence.knows(WHO));
         assert!(!presence.is_over(WHO, ticket), "once");
         assert_eq!(presence.take_all(), []);
         presence.came(WHO);

@@ -320,13 +320,16 @@ impl Session {
                 });
                 (reply, frame)
             }
-            (Waits::Users(reply), Answer::Users(users)) => {
-                let frame = match &reply {
-                    Reply::Marked(marker) => frame::users(&users, marker, now),
-                    Reply::Id(id) => five::users(*id, &users),
-                };
-                (reply, Ok(frame))
-            }
+            (Waits::Users(reply), Answer::Users(users)) => match users {
+                Ok(users) => {
+                    let frame = match &reply {
+                        Reply::Marked(marker) => frame::users(&users, marker, now),
+                        Reply::Id(id) => five::users(*id, &users),
+                    };
+                    (reply, Ok(frame))
+                }
+                Err(busy) => return self.refuse(&reply, 503, &format!("Try again: {busy}"), around),
+            },
             (Waits::Data(user, reply), Answer::Data(data)) => {
                 let frame = data.map(Option::unwrap_or_default).map(|data| match &reply {
                     Reply::Marked(marker) => frame::user_data(user, &data, marker, now),

@@ -97,8 +97,9 @@ pub trait Store: Send + Sync {
     async fn dismiss(&self, log: &Pipe) -> Result<(), StoreError>;
 
     /// Answers whether the user of this log was here, as far as others were told ([`Listening::has_appeared`]), and
-    /// nobody listens to it any more. From now on he is away; of all nodes that ask at once, one is told so.
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError>;
+    /// nobody listens to it any more. From now on he is away; of all nodes that ask at once, one is told so. It may have
+    /// been done though this fails: the same `call` is then answered as it would have been.
+    async fn disappear(&self, log: &Pipe, call: CallId) -> Result<bool, StoreError>;
 
     /// Logs whose users were said to have gone though they are on this node, which was taken for dead: each is told once,
     /// and from then on the others are to know that he is here.
@@ -263,10 +264,30 @@ impl Peer {
     pub const ALONE: Peer = Peer(0);
 }
 
+/// What tells a call from all others, so that it may be repeated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallId(pub u64);
+
+impl CallId {
+    /// Another one than all before.
+    pub fn new() -> CallId {
+        // A system that has given random bytes at the start gives them now.
+        CallId(getrandom::u64().unwrap_or(1 << 63) >> 11)
+    }
+}
+
+impl Default for CallId {
+    fn default() -> CallId {
+        CallId::new()
+    }
+}
+
 /// What a node that is gone had to do with one pipe.
 #[derive(Clone, Debug)]
 pub struct LeftBehind {
     pub pipe: Pipe,
+    /// The name of the node that is gone.
+    pub node: Box<str>,
     /// What it wanted to have published, under ids that are the same whoever sees to it.
     pub wills: Vec<(MessageId, Event, Message)>,
     /// What the store knows it by.

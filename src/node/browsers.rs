@@ -6,15 +6,14 @@ use subtle::ConstantTimeEq;
 
 use super::at_once::at_once;
 use super::{
-    EarId, Listening, Node, Page, PageMax, Present, Publish, Published, Record, Recovered, Seen, Since, StoreError,
+    Busy, EarId, Listening, Node, Page, PageMax, Present, Publish, Published, Record, Recovered, Seen, Since,
+    StoreError,
 };
 use crate::pipe::{ConnectionId, Pipe, Position};
 use crate::user::{Credentials, TenantId, UserId, user_of_token};
 
 /// What is read of a history at a time: a page is sent before the next is read.
 const PAGE: PageMax = PageMax { messages: 1_000, bytes: 256 * 1_024 };
-/// Most connections that are told of in one answer.
-const USERS_MAX: usize = 10_000;
 
 /// What a browser's session wants of the node. The answer may come later; it names the connection then.
 #[derive(Clone)]
@@ -75,7 +74,7 @@ pub enum Answer {
     Published(Result<Published, StoreError>),
     Count(Result<u64, StoreError>),
     /// Of the nodes that answered in time.
-    Users(Vec<Present>),
+    Users(Result<Vec<Present>, Busy>),
     Data(Result<Option<String>, StoreError>),
     Seen(Result<Seen, StoreError>),
 }
@@ -166,27 +165,12 @@ impl Node {
             Pipe::Log(tenant, user) => self.comes(*tenant, *user),
         }
         let listening = self.store.listen(pipe, visitor.ear).await?;
-        if let (Pipe::Log(tenant, user), true) = (pipe, listening.has_appeared) {
-            self.has_appeared(*tenant, *user).await?;
+        if let Pipe::Log(tenant, user) = pipe {
+            self.untold.is_not_leaving((*tenant, *user));
+            if listening.has_appeared {
+                self.has_appeared(*tenant, *user).await;
+            }
         }
         Ok(listening)
-    }
-
-    /// Those of all nodes, as far as they answer.
-    async fn users(self: &Arc<Node>, pipe: &Pipe) -> Vec<Present> {
-        let _turn = self.asking.acquire().await;
-        let mut others = self.others().await;
-        let mut subscribers = self.subscribers(pipe.tenant(), std::slice::from_ref(pipe), &others);
-        let mut users = Vec::new();
-        while users.len() < USERS_MAX
-            && let Some((_, page)) = subscribers.next(&mut others).await
-        {
-            users.extend(page.into_iter().map(|subscriber| subscriber.present));
-        }
-        users.truncate(USERS_MAX);
-        for missing in others.take_missing() {
-            tracing::info!("it is not known of all who is in {}: {missing}", pipe.shown_name());
-        }
-        users
     }
 }

@@ -78,10 +78,11 @@ impl Node {
     }
 
     /// Ends the SQL client, its statement, or the browser's connection that has this number, for a login of `tenant`.
-    /// Answers whether there was one that it may see; a browser's connection runs no statement.
+    /// Answers whether there was one that it may see; a browser's connection runs no statement. A client whose number
+    /// another node gives out by now stays: the other's is meant.
     pub async fn end_here(&self, tenant: TenantId, number: u64, end: End) -> bool {
         match u32::try_from(number) {
-            Ok(id) => self.clients.end(id, tenant, end),
+            Ok(id) => self.gives(id) && self.clients.end(id, tenant, end),
             Err(_) => end == End::Connection && self.disconnect(tenant, number).await,
         }
     }

@@ -1,13 +1,14 @@
 //! What nodes leave behind that have died: users who are said to be here, and subscribers of `track_*` pipes of whom nobody
 //! has said that they have gone. One of the living sees to it; if that dies halfway, another does it over.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::presence::Word;
+use super::together::do_each;
 use super::{Node, StoreError};
 use crate::pipe::{ConnectionId, Pipe};
 use crate::store::LeftBehind;
@@ -17,33 +18,22 @@ const LOOKS_EVERY_MILLIS: u64 = 1_000;
 /// The connection that something is said for, which is gone: no other is called so. What comes from no connection would look
 /// otherwise to browsers.
 const GONE: ConnectionId = ConnectionId { node: 0, shard: u8::MAX, slot: u32::MAX, serial: 0 };
-/// So much of it is seen to at a time.
-const SEEN_TO_AT_ONCE: usize = 64;
+/// Most dead nodes that are remembered: more do not share a store.
+const DEAD_MAX: usize = 1_024;
 
 impl Node {
-    /// What this node does by itself as long as it runs: it answers the others, and sees to what those left behind that are
-    /// gone.
-    pub async fn attend(self: &Arc<Node>) {
-        tokio::join!(self.read_letters(), self.see_to_what_is_left());
-    }
-
-    async fn see_to_what_is_left(self: &Arc<Node>) {
+    pub(super) async fn see_to_what_is_left(self: &Arc<Node>) {
         let mut turns = tokio::time::interval(Duration::from_millis(LOOKS_EVERY_MILLIS));
         turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // Those who were on a node that is gone may be back on another within the grace. When it died is not known, but
-        // that it had not died when nothing was left.
-        let mut nothing_was_left_at = Instant::now();
+        let mut deaths = Deaths::since(Instant::now());
         loop {
             turns.tick().await;
-            if let Err(error) = self.join().await {
+            if let Err(error) = self.learn_number().await {
                 tracing::debug!("this node does not know its number: {error}");
             }
             self.welcomes_back().await;
-            let looked_at = Instant::now();
-            match self.sees_to_some(nothing_was_left_at + self.grace()).await {
-                Ok(Found::Nothing) => nothing_was_left_at = looked_at,
-                Ok(Found::Some) => {}
-                Err(error) => tracing::debug!("it is not known what other nodes left behind: {error}"),
+            if let Err(error) = self.sees_to_some(&mut deaths).await {
+                tracing::debug!("it is not known what other nodes left behind: {error}");
             }
         }
     }
@@ -51,53 +41,45 @@ impl Node {
     /// This node was taken for dead, and its users for gone.
     async fn welcomes_back(&self) {
         for log in self.store.appeared().await {
-            if let Pipe::Log(tenant, user) = log
-                && let Err(error) = self.has_appeared(tenant, user).await
-            {
-                tracing::warn!("nobody was told that user {} of tenant {tenant} is here: {error}", user.number());
+            if let Pipe::Log(tenant, user) = log {
+                self.has_appeared(tenant, user).await;
             }
         }
     }
 
     /// Sees to one portion after the other, until there is none or nothing of it can be done yet.
-    async fn sees_to_some(self: &Arc<Node>, grace_ends: Instant) -> Result<Found, StoreError> {
+    async fn sees_to_some(self: &Arc<Node>, deaths: &mut Deaths) -> Result<(), StoreError> {
         loop {
+            let looked_at = Instant::now();
             let left = self.store.left_behind().await?;
-            if left.is_empty() {
-                return Ok(Found::Nothing);
-            }
-            let is_over = Instant::now() >= grace_ends;
+            deaths.seen(left.iter().map(|left| &left.node), looked_at);
+            let is_over = |node: &str| deaths.after(node).is_some_and(|died| looked_at >= died + self.grace());
             let due: Vec<LeftBehind> =
-                left.into_iter().filter(|left| is_over || !matches!(left.pipe, Pipe::Log(..))).collect();
+                left.into_iter().filter(|left| is_over(&left.node) || !matches!(left.pipe, Pipe::Log(..))).collect();
             if self.sees_to(due).await == 0 {
-                return Ok(Found::Some);
+                return Ok(());
             }
         }
     }
 
     /// Answers how much was seen to.
     async fn sees_to(self: &Arc<Node>, due: Vec<LeftBehind>) -> usize {
-        let (mut due, mut at_work, mut settled) = (due.into_iter(), JoinSet::new(), 0);
-        loop {
-            while at_work.len() < SEEN_TO_AT_ONCE
-                && let Some(left) = due.next()
-            {
-                let node = Arc::clone(self);
-                at_work.spawn(async move { node.settles(&left).await });
+        let settled = |left: LeftBehind| {
+            let node = Arc::clone(self);
+            async move {
+                let settled = node.settles(&left).await;
+                let later =
+                    |error: &StoreError| tracing::warn!("what another node left behind is seen to later: {error}");
+                settled.inspect_err(later).is_ok()
             }
-            match at_work.join_next().await {
-                None => return settled,
-                Some(Ok(Ok(()))) => settled += 1,
-                Some(Ok(Err(error))) => tracing::warn!("what another node left behind is seen to later: {error}"),
-                Some(Err(error)) => tracing::error!("what another node left behind: {error}"),
-            }
-        }
+        };
+        do_each(due, settled).await
     }
 
     /// Says what there is to say, and only then that it was said.
     pub(super) async fn settles(&self, left: &LeftBehind) -> Result<(), StoreError> {
         if let Pipe::Log(tenant, user) = left.pipe {
-            self.has_gone(tenant, user).await?;
+            self.has_gone((tenant, user)).await?;
         }
         for (id, event, message) in &left.wills {
             let (event, message) = (event.clone(), message.clone());
@@ -108,7 +90,73 @@ impl Node {
     }
 }
 
-enum Found {
-    Nothing,
-    Some,
+/// When nodes died. Those who were on one may be back on another within the grace.
+struct Deaths {
+    /// Of each that left something: it died after this, or hardly before.
+    after: HashMap<Box<str>, Instant>,
+    /// When nothing was left, if so it was the last time: whoever left something the next time was not dead.
+    nothing_was_left_at: Option<Instant>,
+}
+
+impl Deaths {
+    fn since(now: Instant) -> Deaths {
+        Deaths { after: HashMap::new(), nothing_was_left_at: Some(now) }
+    }
+
+    /// This was left when it was looked for at `now`: by whom. What a node left can be hidden behind what others left.
+    fn seen<'n>(&mut self, left_by: impl Iterator<Item = &'n Box<str>>, now: Instant) {
+        let died_after = self.nothing_was_left_at.take().unwrap_or(now);
+        let mut is_anything_left = false;
+        for node in left_by {
+            is_anything_left = true;
+            if !self.after.contains_key(node) {
+                if self.after.len() >= DEAD_MAX {
+                    self.after.clear();
+                }
+                self.after.insert(node.clone(), died_after);
+            }
+        }
+        if !is_anything_left {
+            *self = Deaths::since(now);
+        }
+    }
+
+    fn after(&self, node: &str) -> Option<Instant> {
+        self.after.get(node).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dead_node_has_its_own_grace() {
+        let (one, other): (Box<str>, Box<str>) = ("one".into(), "other".into());
+        let began = Instant::now();
+        let at = |second| began + Duration::from_secs(second);
+        let mut deaths = Deaths::since(at(0));
+        deaths.seen([].iter(), at(1));
+        deaths.seen([&one].into_iter(), at(2));
+        assert_eq!(deaths.after("one"), Some(at(1)), "nothing was left then");
+        deaths.seen([&one].into_iter(), at(30));
+        deaths.seen([&other, &one].into_iter(), at(60));
+        assert_eq!((deaths.after("one"), deaths.after("other")), (Some(at(1)), Some(at(60))));
+        deaths.seen([&other].into_iter(), at(61));
+        assert_eq!((deaths.after("one"), deaths.after("other")), (Some(at(1)), Some(at(60))));
+        deaths.seen([].iter(), at(62));
+        assert_eq!(deaths.after("one"), None, "all was settled");
+        deaths.seen([&one].into_iter(), at(63));
+        assert_eq!(deaths.after("one"), Some(at(62)));
+    }
+
+    #[test]
+    fn no_more_dead_are_remembered_than_there_can_be() {
+        let now = Instant::now();
+        let mut deaths = Deaths::since(now);
+        for number in 0..3 * DEAD_MAX {
+            deaths.seen([&number.to_string().into()].into_iter(), now);
+            assert!(deaths.after.len() <= DEAD_MAX);
+        }
+    }
 }

@@ -4,10 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Node, Publish, Record, StoreError, Visitor};
+use tokio::time::timeout;
+
+use super::together::do_each;
+use super::untold::{StatusWord, Untold};
+use super::{CallId, Node, Publish, Record, StoreError, Visitor};
 use crate::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeKind, PipeName};
-use crate::presence::Ticket;
+use crate::presence::{Ticket, Who};
 use crate::user::{TenantId, UserId};
+
+/// So long the farewell of a node that stops may take besides the grace, in milliseconds.
+const FAREWELL_MILLIS_MAX: u64 = 5_000;
 
 /// Something the node itself has to say.
 pub(super) struct Word {
@@ -70,10 +77,12 @@ impl Node {
         self.presence().came((tenant, user));
     }
 
-    /// He was away, as far as others were told.
-    pub(super) async fn has_appeared(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+    /// He was away, as far as others were told. The store says that once: what cannot be told now is told later.
+    pub(super) async fn has_appeared(&self, tenant: TenantId, user: UserId) {
         let _in_order = self.telling_of(user).lock().await;
-        self.say_status(tenant, user, "online").await
+        if let Err(error) = self.speaks((tenant, user), StatusWord::Online).await {
+            tracing::warn!("it is told later that user {} of tenant {tenant} is here: {error}", user.number());
+        }
     }
 
     /// A connection of a user has gone. If it was the last of all nodes that is said after the grace, unless he is back.
@@ -95,9 +104,7 @@ impl Node {
         let node = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(node.grace()).await;
-            if let Err(error) = node.grace_is_over(tenant, user, ticket).await {
-                tracing::warn!("nobody was told that user {} of tenant {tenant} has gone: {error}", user.number());
-            }
+            node.grace_is_over((tenant, user), ticket).await;
         });
     }
 
@@ -105,31 +112,107 @@ impl Node {
         Duration::from_secs(self.config.presence_grace_seconds)
     }
 
-    async fn grace_is_over(&self, tenant: TenantId, user: UserId, ticket: Ticket) -> Result<(), StoreError> {
-        let _in_order = self.telling_of(user).lock().await;
-        if self.presence().is_over((tenant, user), ticket) { self.disappears(tenant, user).await } else { Ok(()) }
-    }
-
-    /// The grace of a user is over that another node could not wait for.
-    pub(super) async fn has_gone(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
-        let _in_order = self.telling_of(user).lock().await;
-        self.disappears(tenant, user).await
-    }
-
-    /// Says that a user has gone, if he has, and nobody else says it.
-    async fn disappears(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
-        let log = Pipe::Log(tenant, user);
-        if !self.store.disappear(&log).await? {
-            return Ok(());
+    async fn grace_is_over(&self, who: Who, ticket: Ticket) {
+        let _in_order = self.telling_of(who.1).lock().await;
+        if self.presence().is_over(who, ticket)
+            && let Err(error) = self.departs(who).await
+        {
+            tracing::warn!("it is told later whether user {} of tenant {} has gone: {error}", who.1.number(), who.0);
         }
-        // Whoever hears of it may ask at once since when.
-        self.was_seen(tenant, user).await?;
-        self.say_status(tenant, user, "offline").await?;
+    }
+
+    /// The grace of a user is over that another node could not wait for. Answers whether he has gone, and this node was
+    /// the one to tell.
+    pub(super) async fn has_gone(&self, who: Who) -> Result<bool, StoreError> {
+        let _in_order = self.telling_of(who.1).lock().await;
+        self.departs(who).await
+    }
+
+    /// Says that a user has gone, if he has, and nobody else says it. What cannot be told now is told later.
+    async fn departs(&self, who: Who) -> Result<bool, StoreError> {
+        let Untold { departure, word } = self.untold.of(who).unwrap_or_default();
+        let call = departure.unwrap_or_else(CallId::new);
+        match self.store.disappear(&Pipe::Log(who.0, who.1), call).await {
+            Ok(true) => {
+                // Whoever hears of it may ask at once since when; a disk that is full keeps nobody from hearing of it.
+                if let Err(error) = self.was_seen(who).await {
+                    tracing::warn!("it was not written down when user {} was last seen: {error}", who.1.number());
+                }
+                self.speaks(who, StatusWord::Offline).await.map(|()| true)
+            }
+            Ok(false) => {
+                self.untold.is_not_leaving(who);
+                match word {
+                    Some(StatusWord::Offline) => self.speaks(who, StatusWord::Offline).await.map(|()| false),
+                    Some(StatusWord::Online) | None => Ok(false),
+                }
+            }
+            Err(error) => {
+                self.keeps(who, Untold { departure: Some(call), word });
+                Err(error)
+            }
+        }
+    }
+
+    /// Tries again what could not be told.
+    pub(super) async fn tells_once_more(&self, who: Who) {
+        let _in_order = self.telling_of(who.1).lock().await;
+        if let Err(error) = self.tries_again(who).await {
+            tracing::debug!("it is still not told whether user {} is here: {error}", who.1.number());
+        }
+    }
+
+    async fn tries_again(&self, who: Who) -> Result<(), StoreError> {
+        let is_known = self.presence().knows(who);
+        match self.untold.of(who) {
+            None => Ok(()),
+            // It is asked when his grace is over.
+            Some(Untold { departure: Some(_), .. }) if is_known => Ok(()),
+            Some(Untold { departure: Some(_), .. }) => self.departs(who).await.map(drop),
+            Some(Untold { departure: None, word }) => {
+                let is_here = self.store.listeners(&Pipe::Log(who.0, who.1)).await? > 0;
+                match word {
+                    // Also when it was said already that he has gone: the last word must be the right one.
+                    Some(_) if is_here => self.speaks(who, StatusWord::Online).await,
+                    Some(StatusWord::Offline) => self.speaks(who, StatusWord::Offline).await,
+                    Some(StatusWord::Online) if is_known => Ok(()),
+                    // Whoever saw him go has told that.
+                    Some(StatusWord::Online) | None => {
+                        self.untold.is_told(who);
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says it, or keeps it to be said later.
+    async fn speaks(&self, who: Who, word: StatusWord) -> Result<(), StoreError> {
+        let said = match word {
+            StatusWord::Online => self.say_status(who, "online").await,
+            StatusWord::Offline => self.say_offline(who).await,
+        };
+        match &said {
+            Ok(()) => self.untold.is_told(who),
+            Err(_) => self.keeps(who, Untold { departure: None, word: Some(word) }),
+        }
+        said
+    }
+
+    async fn say_offline(&self, who: Who) -> Result<(), StoreError> {
+        self.say_status(who, "offline").await?;
         // He may have appeared on another node before this one had said so: the last word must be the right one.
-        if self.store.listeners(&log).await? > 0 {
-            self.say_status(tenant, user, "online").await?;
+        if self.store.listeners(&Pipe::Log(who.0, who.1)).await? > 0 {
+            self.say_status(who, "online").await?;
         }
         Ok(())
+    }
+
+    fn keeps(&self, who: Who, untold: Untold) {
+        if !self.untold.keep(who, untold) {
+            let (user, tenant) = (who.1.number(), who.0);
+            tracing::error!("nobody will be told whether user {user} of tenant {tenant} is here: too much is untold");
+        }
     }
 
     /// Held from finding out that a user has come or gone until it is told: two such events of one user are told in
@@ -138,12 +221,12 @@ impl Node {
         &self.telling[user.number() as usize % self.telling.len()]
     }
 
-    async fn was_seen(&self, tenant: TenantId, user: UserId) -> Result<(), StoreError> {
+    async fn was_seen(&self, (tenant, user): Who) -> Result<(), StoreError> {
         let now = self.clock.now().seconds().to_string();
         self.store.set_record(tenant, &Record::Seen(user), Some(now)).await.map(drop)
     }
 
-    async fn say_status(&self, tenant: TenantId, user: UserId, status: &str) -> Result<(), StoreError> {
+    async fn say_status(&self, (tenant, user): Who, status: &str) -> Result<(), StoreError> {
         let Ok(name) = PipeName::for_publish(&format!("user_status_{}", user.number())) else { return Ok(()) };
         let Some((event, message)) = event_with(status, status.to_owned()) else { return Ok(()) };
         self.tell(Word { pipe: Pipe::Named(tenant, name), event, message, id: None, origin: None }).await
@@ -151,23 +234,39 @@ impl Node {
 
     /// The node stops: whoever was here was last seen now. Other nodes go on, and there a user may be back within the
     /// grace.
-    pub(super) async fn says_farewell(&self) {
+    pub(super) async fn says_farewell(self: &Arc<Node>) {
+        let within = self.grace() + Duration::from_millis(FAREWELL_MILLIS_MAX);
+        if timeout(within, self.takes_leave()).await.is_err() {
+            tracing::warn!("the node stops before it was told of all users whether they have gone");
+        }
+    }
+
+    async fn takes_leave(self: &Arc<Node>) {
         let has_others = self.store.peers().await.is_ok_and(|peers| peers.len() > 1);
         if has_others && self.presence().is_anybody_leaving() {
             tokio::time::sleep(self.grace()).await;
         }
-        // Whose grace is over is told of under these, and in their order.
+        // From now on no grace is over: who waits for his turn to be told of is among these.
+        let here = self.presence().take_all();
+        // Whose grace was over is told of under these.
         for telling in &self.telling {
             drop(telling.lock().await);
         }
-        let here = self.presence().take_all();
-        for (tenant, user) in here {
-            let seen = self.was_seen(tenant, user).await;
-            if let Err(error) = seen.and(self.has_gone(tenant, user).await) {
-                tracing::warn!("it was not written down when users were last seen: {error}");
-                break;
-            }
+        let count = here.len();
+        let was_here = |who| {
+            let node = Arc::clone(self);
+            async move { node.was_here(who).await.is_ok() }
+        };
+        let noted = do_each(here, was_here).await;
+        if noted < count {
+            tracing::warn!("of {} users it was not written down when they were last seen", count - noted);
         }
+        self.tells_untold_once().await;
+    }
+
+    /// If he has gone that is written down as it is told; if not, this node has seen him last as far as it knows.
+    async fn was_here(&self, who: Who) -> Result<(), StoreError> {
+        if self.has_gone(who).await? { Ok(()) } else { self.was_seen(who).await }
     }
 }
 

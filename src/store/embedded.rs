@@ -37,8 +37,8 @@ use self::disk::Disk;
 use self::live::{Live, Routed};
 use self::live_pipe::Sought;
 use super::{
-    Adopted, Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing,
-    Store, StoreError,
+    Adopted, CallId, Ear, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since,
+    Standing, Store, StoreError,
 };
 use crate::clock::Clock;
 use crate::pipe::{Delivery, Pipe, PipeName, Position, Retention};
@@ -240,7 +240,8 @@ impl Store for Embedded {
         Ok(())
     }
 
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+    /// It never fails, so that nothing is repeated.
+    async fn disappear(&self, log: &Pipe, _call: CallId) -> Result<bool, StoreError> {
         Ok(self.live.disappear(log))
     }
 

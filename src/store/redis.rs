@@ -60,8 +60,8 @@ use self::sentinel::Sentinels;
 use self::servers::Servers;
 use self::subscriber::hear;
 use super::{
-    Adopted, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf,
-    Since, Standing, Store, StoreError,
+    Adopted, CallId, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered,
+    Shelf, Since, Standing, Store, StoreError,
 };
 use crate::clock::Clock;
 use crate::pipe::{ConnectionId, Delivery, Event, Message, Pipe, PipeName, Position, Retention};
@@ -273,9 +273,9 @@ impl Store for Redis {
         self.commands.ask(&call, Again::Yes).await.map(drop)
     }
 
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+    async fn disappear(&self, log: &Pipe, id: CallId) -> Result<bool, StoreError> {
         let mut call = self.commands.scripts().on(Script::Disappear, &[keys::base_of(log)]);
-        call.arg(&*self.registry.nodes.gone()).arg(self.registry.nodes.name()).arg(new_epoch());
+        call.arg(&*self.registry.nodes.gone()).arg(self.registry.nodes.name()).arg(id.0);
         self.commands.ask(&call, Again::Yes).await?.truth()
     }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use cometql::pipe::{Delivery, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    Adopted, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing, Store,
-    StoreError,
+    Adopted, CallId, EarId, Listening, Page, PageMax, Publish, Published, Record, Recovered, Shelf, Since, Standing,
+    Store, StoreError,
 };
 use cometql::user::{TenantId, UserId};
 use serde_json::json;
@@ -46,9 +46,9 @@ impl Store for Failing {
         self.store.dismiss(log).await
     }
 
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
+    async fn disappear(&self, log: &Pipe, call: CallId) -> Result<bool, StoreError> {
         self.fails()?;
-        self.store.disappear(log).await
+        self.store.disappear(log, call).await
     }
 
     async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {

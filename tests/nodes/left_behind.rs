@@ -1,5 +1,7 @@
 //! A node dies: whoever was on it has gone, and that is said once, whoever says it.
 
+use std::sync::atomic::Ordering;
+
 use cometql::pipe::Pipe;
 
 use super::world::{House, log, pipe, quiet, until, user, visitor};
@@ -96,4 +98,26 @@ async fn who_has_left_in_good_order_leaves_nothing_behind() {
     houses[1].dies().await;
     let heard = houses[0].heard_up_to("offline").await;
     assert_eq!(count(&heard, "unsubscription"), 0, "{heard:?}");
+}
+
+#[tokio::test]
+async fn the_grace_of_a_second_dead_node_begins_with_its_own_death() {
+    let houses = quiet(3, 1).await;
+    watched(&houses).await;
+    for (house, number) in [(&houses[1], 1), (&houses[2], 2)] {
+        house
+            .listen(&visitor(house, number, Some(user(u64::from(number)))), &[&log(user(u64::from(number)))], &[])
+            .await;
+    }
+    houses[0].heard();
+    // What the first leaves behind is never done with.
+    houses[0].store.fails_to_settle();
+    houses[2].store.fails_to_settle();
+    houses[1].dies().await;
+    houses[0].heard_up_to("offline").await;
+    let before = houses[0].store.looks.load(Ordering::SeqCst);
+    houses[2].dies().await;
+    houses[0].heard_up_to("offline").await;
+    let looks = houses[0].store.looks.load(Ordering::SeqCst) - before;
+    assert!(looks > 1, "he was said to have gone as soon as the node was found dead");
 }

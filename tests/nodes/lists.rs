@@ -1,11 +1,15 @@
 //! What is asked of one node is answered for all of them, and what is missing is said.
 
-use cometql::node::{Answer, Ask, Connected, End, Present};
+use std::sync::{Arc, Mutex};
+
+use cometql::node::{Answer, Ask, Busy, Connected, End, Present};
 use cometql::pipe::{ConnectionId, Pipe};
 use cometql::user::TenantId;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::shard::{StillShard, connected, present};
-use super::world::{House, houses, log, pipe, quiet, rows, run, user, visitor};
+use super::world::{DEADLINE, House, houses, log, pipe, quiet, rows, run, user, visitor};
 
 const OF_THREE: &str = "Incomplete answer: node 3 did not answer within 1000 ms, and what is known there is not in it";
 
@@ -67,7 +71,7 @@ async fn many_pipes_are_asked_for_together() {
 async fn a_browser_is_told_who_is_in_a_pipe_of_all_nodes() {
     let (houses, room) = three([2, 3, 1]).await;
     let asked = async |house: &House| match house.node.run(Ask::Users(room.clone())).await {
-        Answer::Users(users) => users,
+        Answer::Users(users) => users.unwrap(),
         _ => panic!("something else was asked"),
     };
     assert_eq!(asked(&houses[0]).await.len(), 6);
@@ -75,6 +79,22 @@ async fn a_browser_is_told_who_is_in_a_pipe_of_all_nodes() {
     assert_eq!(asked(&houses[2]).await.len(), 3, "a node that is gone is asked nothing");
     houses[0].store.falls_silent(true);
     assert_eq!(asked(&houses[2]).await.len(), 1, "as far as they answer");
+}
+
+#[tokio::test]
+async fn when_too_many_browsers_ask_at_a_time_who_is_in_a_pipe_the_last_are_to_try_again_and_nobody_waits_for_ever() {
+    let shard = StillShard { unanswered: Some(Mutex::default()), ..StillShard::default() };
+    let houses = houses(0, vec![shard]).await;
+    let mut asked = JoinSet::new();
+    for _ in 0..1_024 + 5 {
+        let node = Arc::clone(&houses[0].node);
+        asked.spawn(async move { node.run(Ask::Users(pipe("web_room"))).await });
+    }
+    for number in 0..1_024 + 5 {
+        let answer = timeout(DEADLINE, asked.join_next()).await.expect("it is answered").unwrap().unwrap();
+        let expected = if number < 5 { Busy::TooMany } else { Busy::TooLate };
+        assert!(matches!(answer, Answer::Users(Err(busy)) if busy == expected), "{number}: {answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -186,6 +206,18 @@ async fn any_node_ends_what_is_connected_to_another() {
         "Unknown thread id: {browser_of_three}, as far as the answers go: node 3 did not answer within 1000 ms, so try again"
     );
     assert_eq!((error.code, error.message), (1094, said));
+}
+
+#[tokio::test]
+async fn a_number_that_another_node_gives_out_ends_nobody_who_has_it_from_an_earlier_time() {
+    let houses = quiet(2, 0).await;
+    let (mut root, meant) = (houses[0].caller(0), houses[1].caller(5));
+    let number = 2 << 22 | 1;
+    // The first node was number 2 before it was taken for dead, and this client has stayed.
+    let node = &houses[0].node;
+    let stays = node.clients().enter(number, "5", "::1", TenantId(5), node.clock().now());
+    run(&mut root, &format!("KILL {number}")).await.unwrap();
+    assert_eq!((*stays.end().borrow(), *meant.client().end().borrow()), (End::Nothing, End::Connection));
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use cometql::node::{Record, Visitor};
 use cometql::pipe::Pipe;
 use cometql::user::{TenantId, UserId};
 
-use super::world::{House, log, pipe, quiet, until, user, visitor};
+use super::neighbours::{Doing, Fault};
+use super::world::{DEADLINE, House, log, pipe, quiet, until, user, visitor};
 
 const WATCHER: u32 = 1_000;
 
@@ -102,4 +103,79 @@ async fn users_who_come_and_go_crosswise_are_told_of_alternately() {
     comes(&houses[1], &visitor(&houses[1], 9, Some(user(42)))).await;
     heard.extend(words(houses[0].heard_up_to("online").await));
     assert_eq!(heard.last().map(String::as_str), Some("online"), "{heard:?}");
+}
+
+#[tokio::test]
+async fn that_a_user_has_gone_is_said_though_the_store_was_away_when_his_grace_ended() {
+    // Also when it had done what it was asked, and only its answer was lost.
+    for fault in [Fault::Refused, Fault::Unanswered] {
+        let houses = quiet(1, 0).await;
+        watched(&houses, &[user(42)]).await;
+        let device = visitor(&houses[0], 0, Some(user(42)));
+        comes(&houses[0], &device).await;
+        houses[0].store.goes_wrong(Doing::Disappear, [fault; 2]);
+        goes(&houses[0], &device).await;
+        assert_eq!(words(houses[0].heard_up_to("offline").await), ["online", "offline"], "{fault:?}");
+        comes(&houses[0], &device).await;
+        assert_eq!(words(houses[0].heard()), ["online"], "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn that_a_user_has_gone_is_said_though_it_cannot_be_written_down_or_said_at_once() {
+    let houses = quiet(1, 0).await;
+    watched(&houses, &[user(42)]).await;
+    let device = visitor(&houses[0], 0, Some(user(42)));
+    for doing in [Doing::SetRecord, Doing::Publish] {
+        comes(&houses[0], &device).await;
+        houses[0].store.goes_wrong(doing, [Fault::Refused]);
+        goes(&houses[0], &device).await;
+        assert_eq!(words(houses[0].heard_up_to("offline").await), ["online", "offline"], "{doing:?}");
+    }
+}
+
+#[tokio::test]
+async fn that_a_user_is_here_is_said_though_it_could_not_be_said_when_he_came() {
+    let houses = quiet(1, 2).await;
+    watched(&houses, &[user(42)]).await;
+    let device = visitor(&houses[0], 0, Some(user(42)));
+    houses[0].store.goes_wrong(Doing::Publish, [Fault::Refused; 2]);
+    comes(&houses[0], &device).await;
+    assert_eq!(words(houses[0].heard_up_to("online").await), ["online"]);
+}
+
+#[tokio::test]
+async fn a_user_who_went_before_it_could_be_said_that_he_was_here_has_gone() {
+    let houses = quiet(1, 0).await;
+    watched(&houses, &[user(42)]).await;
+    let device = visitor(&houses[0], 0, Some(user(42)));
+    houses[0].store.goes_wrong(Doing::Publish, [Fault::Refused]);
+    comes(&houses[0], &device).await;
+    goes(&houses[0], &device).await;
+    houses[0].heard_up_to("offline").await;
+    comes(&houses[0], &device).await;
+    assert_eq!(words(houses[0].heard()), ["online"]);
+}
+
+#[tokio::test]
+async fn a_stop_tells_of_many_at_a_time_and_writes_once_when_each_was_seen() {
+    let houses = quiet(1, 60).await;
+    let devices = (1..=40).map(|number| visitor(&houses[0], number, Some(user(u64::from(number)))));
+    for device in devices {
+        comes(&houses[0], &device).await;
+        goes(&houses[0], &device).await;
+    }
+    houses[0].store.writes_only_so_many_at_a_time(40);
+    tokio::time::timeout(DEADLINE, houses[0].node.close()).await.expect("they are told of together");
+    assert_eq!(houses[0].store.written(), 40);
+}
+
+#[tokio::test]
+async fn a_stop_ends_though_the_store_does_not_answer() {
+    let houses = quiet(1, 1).await;
+    let device = visitor(&houses[0], 0, Some(user(42)));
+    comes(&houses[0], &device).await;
+    houses[0].store.goes_wrong(Doing::Disappear, [Fault::Hangs]);
+    goes(&houses[0], &device).await;
+    tokio::time::timeout(DEADLINE, houses[0].node.close()).await.expect("it stops");
 }

@@ -18,7 +18,7 @@ use super::neighbours::{Neighbour, neighbours};
 use super::shard::StillShard;
 
 /// Far longer than anything here takes.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 pub struct House {
     pub node: Arc<Node>,
@@ -38,7 +38,7 @@ pub async fn houses(grace_seconds: u64, shards: Vec<StillShard>) -> Vec<House> {
         let status = Arc::new(Status::new());
         let shared = Arc::clone(&store);
         let node = Node::new(shared, Arc::clone(&clock), vec![Arc::new(shard)], config, Arc::clone(&status));
-        node.join().await.unwrap();
+        node.learn_number().await.unwrap();
         let of_attending = Arc::clone(&node);
         let attending = tokio::spawn(async move { of_attending.attend().await });
         houses.push(House { node, store, ear, status, attending });

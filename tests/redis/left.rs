@@ -1,5 +1,7 @@
 //! What a node leaves behind that dies or stops, and who sees to it.
 
+use cometql::store::CallId;
+
 use super::*;
 
 pub const CONNECTION: ConnectionId = ConnectionId { node: 1, shard: 2, slot: 3, serial: 4 };
@@ -58,7 +60,7 @@ fn a_node_that_dies_counts_no_more_and_one_other_sees_to_what_it_left() {
         let mut texts: Vec<&str> = of_its.wills.iter().map(|(_, _, text)| text.as_str()).collect();
         texts.sort_unstable();
         assert_eq!(texts, ["0", "2"]);
-        assert!(living[0].store.disappear(&its_log).await.unwrap());
+        assert!(living[0].store.disappear(&its_log, CallId::new()).await.unwrap());
         for left in &left {
             living[0].store.settle(left).await.unwrap();
         }
@@ -121,7 +123,7 @@ fn a_user_who_has_left_and_is_still_elsewhere_leaves_nothing_to_the_node() {
         assert_eq!(noted(), 1, "the other sees to it when he goes");
         assert_eq!(nodes[1].store.unlisten(&log(7), EarId(0)).await, Ok(0));
         assert_eq!(noted(), 1, "which is not said yet");
-        assert_eq!(nodes[1].store.disappear(&log(7)).await, Ok(true));
+        assert_eq!(nodes[1].store.disappear(&log(7), CallId::new()).await, Ok(true));
         assert_eq!(noted(), 0);
     });
 }
@@ -138,9 +140,9 @@ fn a_user_who_had_just_left_when_the_node_died_is_seen_to() {
         dying.store.close().await;
         let left = left_behind(&living).await;
         assert_eq!(pipes(&left), std::slice::from_ref(&log));
-        assert!(living.store.disappear(&log).await.unwrap());
+        assert!(living.store.disappear(&log, CallId::new()).await.unwrap());
         living.store.settle(&left[0]).await.unwrap();
-        assert!(!living.store.disappear(&log).await.unwrap());
+        assert!(!living.store.disappear(&log, CallId::new()).await.unwrap());
     });
 }
 

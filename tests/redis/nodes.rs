@@ -1,5 +1,7 @@
 //! Which nodes there are, what they tell each other, and what becomes of one that was away.
 
+use cometql::store::CallId;
+
 use super::*;
 use crate::left::{CONNECTION, will};
 
@@ -89,9 +91,10 @@ fn of_all_nodes_one_is_told_that_a_user_came_and_one_that_it_went() {
             let (one, two) = tokio::join!(stores[0].listen(&log, EarId(0)), stores[1].listen(&log, EarId(0)));
             assert_eq!([one, two].iter().filter(|listening| listening.as_ref().unwrap().has_appeared).count(), 1);
             stores[0].unlisten(&log, EarId(0)).await.unwrap();
-            assert!(!stores[0].disappear(&log).await.unwrap(), "the user is here on the other node");
+            assert!(!stores[0].disappear(&log, CallId::new()).await.unwrap(), "the user is here on the other node");
             stores[1].unlisten(&log, EarId(0)).await.unwrap();
-            let (one, two) = tokio::join!(stores[0].disappear(&log), stores[1].disappear(&log));
+            let (one, two) =
+                tokio::join!(stores[0].disappear(&log, CallId::new()), stores[1].disappear(&log, CallId::new()));
             assert!(one.unwrap() ^ two.unwrap());
         }
     });
@@ -110,8 +113,13 @@ fn a_user_who_is_here_does_not_appear_because_redis_has_forgotten() {
         for _ in 0..2 {
             node.store.unlisten(&log, EarId(0)).await.unwrap();
         }
-        assert!(node.store.disappear(&log).await.unwrap());
+        let call = CallId::new();
+        for _ in 0..2 {
+            assert!(node.store.disappear(&log, call).await.unwrap(), "the same call is answered the same");
+        }
+        assert!(!node.store.disappear(&log, CallId::new()).await.unwrap(), "one is told");
         assert!(node.store.listen(&log, EarId(0)).await.unwrap().has_appeared);
+        assert!(!node.store.disappear(&log, call).await.unwrap(), "he is back");
     });
 }
 

@@ -1,7 +1,7 @@
 //! A server of a Redis Cluster refuses a script that touches keys of two slots. This one has all slots, so it refuses
 //! nothing else.
 
-use cometql::store::{Record, Shelf};
+use cometql::store::{CallId, Record, Shelf};
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn no_script_touches_more_than_one_slot() {
             other.store.set_will(&pipe, left::CONNECTION, Some(left::will("gone"))).await.unwrap();
             store.take(&log, 1).await.unwrap();
             store.dismiss(&log).await.unwrap();
-            assert!(!store.disappear(&log).await.unwrap());
+            assert!(!store.disappear(&log, CallId::new()).await.unwrap());
             assert_eq!(store.erase(&log, &[1]).await.unwrap(), 1);
             let record = Record::Key(UserId::new(number + 1).unwrap());
             store.set_record(TenantId(1), &record, Some("hash".into())).await.unwrap();

@@ -1,7 +1,7 @@
 //! Users who come, go and are sent away.
 
 use cometql::pipe::Pipe;
-use cometql::store::{EarId, News};
+use cometql::store::{CallId, EarId, News};
 use cometql::user::{TenantId, UserId};
 
 use super::{over_every_store, pipe, until_news};
@@ -15,17 +15,17 @@ fn a_user_appears_once_until_it_has_disappeared_with_its_last_connection() {
     over_every_store(|world| async move {
         let store = &world.store;
         let log = log(7);
-        assert!(!store.disappear(&log).await.unwrap(), "nobody was here");
+        assert!(!store.disappear(&log, CallId::new()).await.unwrap(), "nobody was here");
         for _ in 0..2 {
             assert!(store.listen(&log, EarId(0)).await.unwrap().has_appeared);
             assert!(!store.listen(&log, EarId(1)).await.unwrap().has_appeared, "a second connection");
             store.unlisten(&log, EarId(0)).await.unwrap();
-            assert!(!store.disappear(&log).await.unwrap(), "the second is here yet");
+            assert!(!store.disappear(&log, CallId::new()).await.unwrap(), "the second is here yet");
             store.unlisten(&log, EarId(1)).await.unwrap();
             assert!(!store.listen(&log, EarId(0)).await.unwrap().has_appeared, "it was back in time");
             store.unlisten(&log, EarId(0)).await.unwrap();
-            assert!(store.disappear(&log).await.unwrap());
-            assert!(!store.disappear(&log).await.unwrap(), "one is told");
+            assert!(store.disappear(&log, CallId::new()).await.unwrap());
+            assert!(!store.disappear(&log, CallId::new()).await.unwrap(), "one is told");
         }
         let named = pipe("named");
         assert!(!store.listen(&named, EarId(0)).await.unwrap().has_appeared, "no pipe of a name is a user");

@@ -4,18 +4,19 @@
 // Each test file uses its part of this.
 #![allow(dead_code)]
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cometql::clock::Clock;
 use cometql::pipe::{ConnectionId, Delivery, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::{
-    Adopted, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered, Shelf,
-    Since, Standing, Store, StoreError, embedded,
+    Adopted, CallId, Ear, EarId, LeftBehind, Listening, Page, PageMax, Peer, Publish, Published, Record, Recovered,
+    Shelf, Since, Standing, Store, StoreError, embedded,
 };
 use cometql::user::{TenantId, UserId};
+use tokio::sync::Barrier;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 type Will = (MessageId, Event, Message);
@@ -24,6 +25,8 @@ type Will = (MessageId, Event, Message);
 pub struct Neighbourhood {
     store: Arc<embedded::Embedded>,
     nodes: Mutex<Vec<Doings>>,
+    /// By which call each user went.
+    departures: Mutex<HashMap<Pipe, CallId>>,
 }
 
 /// What one node does that others must know.
@@ -36,6 +39,28 @@ struct Doings {
     wills: HashMap<(Pipe, ConnectionId), Will>,
 }
 
+/// What goes wrong with a call of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Nothing is done.
+    Refused,
+    /// It is done, and nobody hears of it.
+    Unanswered,
+    /// It never ends.
+    Hangs,
+    Panics,
+}
+
+/// The calls that may go wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Doing {
+    Disappear,
+    Publish,
+    SetRecord,
+    LeftBehind,
+    Letter,
+}
+
 /// The store as one node sees it; its number is the place among its neighbours, counted from 1.
 pub struct Neighbour {
     shared: Arc<Neighbourhood>,
@@ -44,6 +69,13 @@ pub struct Neighbour {
     /// Nothing is settled.
     is_failing: AtomicBool,
     knows_nobody: AtomicBool,
+    /// What becomes of the next calls.
+    faults: Mutex<HashMap<Doing, VecDeque<Fault>>>,
+    /// Records are written only together, so many at a time.
+    together: Mutex<Option<Arc<Barrier>>>,
+    written: AtomicUsize,
+    /// How often it was asked what is left behind.
+    pub looks: AtomicUsize,
 }
 
 /// A store for each ear.
@@ -55,13 +87,15 @@ pub fn neighbours(ears: &[Arc<Ear>], clock: &Arc<dyn Clock>) -> Vec<Arc<Neighbou
         recovery_bytes_max: 64 * 1_024 * 1_024,
     };
     let store = embedded::open(&config, ears.to_vec(), Arc::clone(clock)).expect("a store in memory");
-    let shared = Arc::new(Neighbourhood { store, nodes: Mutex::default() });
+    let shared = Arc::new(Neighbourhood { store, nodes: Mutex::default(), departures: Mutex::default() });
     let neighbour = |number: u16| {
         let (post, letters) = unbounded_channel();
         let (listens, wills) = Default::default();
         shared.nodes().push(Doings { is_alive: true, is_silent: false, post, listens, wills });
         let (letters, is_failing, knows_nobody) = (tokio::sync::Mutex::new(letters), false.into(), false.into());
-        Arc::new(Neighbour { shared: Arc::clone(&shared), number, letters, is_failing, knows_nobody })
+        let (shared, faults, looks) = (Arc::clone(&shared), Mutex::default(), 0.into());
+        let (together, written) = (Mutex::default(), 0.into());
+        Arc::new(Neighbour { shared, number, letters, is_failing, knows_nobody, faults, together, written, looks })
     };
     (1..=ears.len() as u16).map(neighbour).collect()
 }
@@ -113,9 +147,64 @@ impl Neighbour {
         self.knows_nobody.store(true, Ordering::SeqCst);
     }
 
+    /// These faults befall the next calls, one each.
+    pub fn goes_wrong(&self, doing: Doing, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).entry(doing).or_default().extend(faults);
+    }
+
+    /// From now on records are written only when so many are to be written at a time.
+    pub fn writes_only_so_many_at_a_time(&self, count: usize) {
+        *self.together.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Barrier::new(count)));
+    }
+
+    /// How many records were written since.
+    pub fn written(&self) -> usize {
+        self.written.load(Ordering::SeqCst)
+    }
+
+    /// Whether all has gone wrong that was to.
+    pub fn is_well(&self) -> bool {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).values().all(VecDeque::is_empty)
+    }
+
+    /// A call with what befalls it.
+    async fn befallen<T>(
+        &self,
+        doing: Doing,
+        done: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let fault = {
+            let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+            faults.get_mut(&doing).and_then(VecDeque::pop_front)
+        };
+        let away = || Err(StoreError::Unavailable(format!("{doing:?}: {fault:?}")));
+        match fault {
+            None => done.await,
+            Some(Fault::Refused) => away(),
+            Some(Fault::Unanswered) => done.await.and_then(|_| away()),
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::Panics) => panic!("planted: {doing:?}"),
+        }
+    }
+
     /// It is well again.
     pub fn settles_again(&self) {
         self.is_failing.store(false, Ordering::SeqCst);
+    }
+
+    /// A few at a time.
+    fn left_by_the_dead(&self) -> Vec<LeftBehind> {
+        let nodes = self.shared.nodes();
+        let dead = nodes.iter().enumerate().filter(|(_, doings)| !doings.is_alive);
+        let left = dead.flat_map(|(place, doings)| {
+            doings.listens.keys().map(move |pipe| {
+                let of_pipe = doings.wills.iter().filter(|((of, _), _)| of == pipe);
+                let wills = of_pipe.map(|(_, will)| will.clone()).collect();
+                let (node, key) = (place.to_string().into(), place.to_string().into());
+                LeftBehind { pipe: pipe.clone(), node, wills, key }
+            })
+        });
+        left.take(5).collect()
     }
 
     /// How much dead nodes left behind that nobody has settled.
@@ -156,17 +245,8 @@ impl Store for Neighbour {
     }
 
     async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
-        let nodes = self.shared.nodes();
-        let dead = nodes.iter().enumerate().filter(|(_, doings)| !doings.is_alive);
-        let left = dead.flat_map(|(place, doings)| {
-            doings.listens.keys().map(move |pipe| {
-                let of_pipe = doings.wills.iter().filter(|((of, _), _)| of == pipe);
-                let wills = of_pipe.map(|(_, will)| will.clone()).collect();
-                LeftBehind { pipe: pipe.clone(), wills, key: place.to_string().into() }
-            })
-        });
-        // A few at a time.
-        Ok(left.take(5).collect())
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        self.befallen(Doing::LeftBehind, async { Ok(self.left_by_the_dead()) }).await
     }
 
     async fn settle(&self, left: &LeftBehind) -> Result<(), StoreError> {
@@ -196,14 +276,15 @@ impl Store for Neighbour {
     }
 
     async fn letter(&self) -> Vec<u8> {
-        match self.letters.lock().await.recv().await {
-            Some(letter) => letter,
-            None => std::future::pending().await,
+        let letter = async { Ok(self.letters.lock().await.recv().await) };
+        match self.befallen(Doing::Letter, letter).await {
+            Ok(Some(letter)) => letter,
+            _ => std::future::pending().await,
         }
     }
 
     async fn publish(&self, batch: Vec<Publish>) -> Result<Vec<Published>, StoreError> {
-        self.store().publish(batch).await
+        self.befallen(Doing::Publish, self.store().publish(batch)).await
     }
 
     async fn listeners(&self, pipe: &Pipe) -> Result<u64, StoreError> {
@@ -281,8 +362,17 @@ impl Store for Neighbour {
         self.store().dismiss(log).await
     }
 
-    async fn disappear(&self, log: &Pipe) -> Result<bool, StoreError> {
-        self.store().disappear(log).await
+    async fn disappear(&self, log: &Pipe, call: CallId) -> Result<bool, StoreError> {
+        let disappear = async {
+            let has_gone = self.store().disappear(log, call).await?;
+            let is_away = self.store().listeners(log).await? == 0;
+            let mut departures = self.shared.departures.lock().unwrap_or_else(PoisonError::into_inner);
+            if has_gone {
+                departures.insert(log.clone(), call);
+            }
+            Ok(is_away && departures.get(log) == Some(&call))
+        };
+        self.befallen(Doing::Disappear, disappear).await
     }
 
     async fn record(&self, tenant: TenantId, record: &Record) -> Result<Option<String>, StoreError> {
@@ -290,7 +380,12 @@ impl Store for Neighbour {
     }
 
     async fn set_record(&self, tenant: TenantId, record: &Record, value: Option<String>) -> Result<bool, StoreError> {
-        self.store().set_record(tenant, record, value).await
+        let together = self.together.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(together) = together {
+            together.wait().await;
+            self.written.fetch_add(1, Ordering::SeqCst);
+        }
+        self.befallen(Doing::SetRecord, self.store().set_record(tenant, record, value)).await
     }
 
     async fn records(

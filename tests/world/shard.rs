@@ -1,5 +1,7 @@
 //! A shard without browsers: some connections that are always there, and a list of who was sent away.
 
+use std::sync::Mutex;
+
 use cometql::clock::UnixMillis;
 use cometql::node::{Connected, ConnectedPage, Present, Shard};
 use cometql::pipe::{ConnectionId, Pipe};
@@ -14,6 +16,8 @@ pub struct StillShard {
     pub here: Vec<(Pipe, Present)>,
     /// What SHOW PROCESSLIST tells of, by slot.
     pub connected: Vec<Connected>,
+    /// It never answers who is in a pipe: here is who waits for it.
+    pub unanswered: Option<Mutex<Vec<oneshot::Sender<Vec<Present>>>>>,
 }
 
 impl StillShard {
@@ -24,6 +28,9 @@ impl StillShard {
 
 impl Shard for StillShard {
     fn census(&self, pipe: Pipe, after: Option<u32>, count_max: usize, reply: oneshot::Sender<Vec<Present>>) {
+        if let Some(unanswered) = &self.unanswered {
+            return unanswered.lock().unwrap().push(reply);
+        }
         let of_pipe = self.here.iter().filter(|(of, _)| *of == pipe).map(|(_, present)| present);
         let behind = of_pipe.filter(|present| after.is_none_or(|after| present.slot > after));
         let _ = reply.send(behind.take(count_max).cloned().collect());

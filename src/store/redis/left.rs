@@ -53,7 +53,9 @@ impl Registry {
                 key.push_str(&connection);
             }
             match keys::pipe_of(base.as_bytes()) {
-                Some(pipe) => behind.push(LeftBehind { pipe, wills: told, key: key.into() }),
+                Some(pipe) => {
+                    behind.push(LeftBehind { pipe, node: node.as_str().into(), wills: told, key: key.into() });
+                }
                 None => self.settle(&base, &node, None).await?,
             }
         }

@@ -36,7 +36,8 @@ impl Outdated {
     /// Some of those logs: as long as it is not said that they are seen to, they are handed on again and again.
     pub fn some(&self, node: &str) -> Vec<LeftBehind> {
         let logs = self.logs();
-        let left = |pipe: &Pipe| LeftBehind { pipe: pipe.clone(), wills: Vec::new(), key: node.into() };
+        let left =
+            |pipe: &Pipe| LeftBehind { pipe: pipe.clone(), node: node.into(), wills: Vec::new(), key: node.into() };
         logs.values().take(LOGS_MAX).map(left).collect()
     }
 
