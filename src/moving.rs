@@ -11,6 +11,7 @@ mod report;
 mod texts;
 mod transfer;
 
+pub use self::arrival::{Arrival, Arrived};
 pub use self::ini::{Ini, IniError};
 pub use self::new_file::NewFile;
 pub use self::original::{Limits, Original, OriginalError};

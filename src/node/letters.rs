@@ -11,11 +11,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::envelope::{Content, Letter, Question};
 use super::{End, Node, Others, Peer};
+use crate::status::Status;
 use crate::user::TenantId;
 
 /// Who has not answered within this is missing, in milliseconds.
@@ -75,6 +76,15 @@ impl Letters {
         if let (Some(waiting), Some(answer)) = (waiting.remove(&number), answer) {
             let _ = waiting.answer.send(answer.to_owned());
         }
+    }
+
+    /// Room for one more question of others; there may be none, and that is counted.
+    fn place(&self, status: &Status) -> Option<OwnedSemaphorePermit> {
+        let place = Arc::clone(&self.room).try_acquire_owned().ok();
+        if place.is_none() {
+            status.question_refused();
+        }
+        place
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiting>> {
@@ -148,8 +158,7 @@ impl Node {
     }
 
     fn questioned(self: &Arc<Node>, from: Peer, number: u64, question: &RawValue) {
-        let Ok(place) = Arc::clone(&self.letters.room).try_acquire_owned() else {
-            self.status.question_refused();
+        let Some(place) = self.letters.place(&self.status) else {
             tracing::debug!("node {} asks while {QUESTIONS_MAX} questions are here, and gets no answer", from.0);
             return;
         };
@@ -202,31 +211,16 @@ fn written(answer: &impl Serialize) -> Option<Box<RawValue>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
-    use crate::node::Config;
-    use crate::status::Status;
-    use crate::store::embedded::{self, Durability};
 
-    #[tokio::test]
-    async fn what_is_asked_while_too_many_questions_are_here_is_counted_and_nothing_else() {
-        let config = embedded::Config {
-            directory: None,
-            durability: Durability::Memory,
-            history_bytes_max_per_pipe: 1_024,
-            recovery_bytes_max: 0,
-        };
-        let (clock, status) = (Arc::new(SystemClock), Arc::new(Status::new()));
-        let store = embedded::open(&config, Vec::new(), clock.clone()).unwrap();
-        let node = Node::new(store, clock, Vec::new(), Config::with_password("pw"), Arc::clone(&status));
-        let question = RawValue::from_string(r#"{"counts":{"tenant":0}}"#.to_owned()).unwrap();
-        let places = u32::try_from(QUESTIONS_MAX).unwrap();
-        let all = Arc::clone(&node.letters.room).try_acquire_many_owned(places).unwrap();
-        for number in 0..3 {
-            node.questioned(Peer(2), number, &question);
-        }
+    #[test]
+    fn what_is_asked_while_too_many_questions_are_here_is_counted_and_has_no_place() {
+        let (letters, status) = (Letters::default(), Status::new());
+        let mut places: Vec<_> = (0..QUESTIONS_MAX).map(|_| letters.place(&status).unwrap()).collect();
+        assert_eq!(status.questions_refused(), 0);
+        assert!((0..3).all(|_| letters.place(&status).is_none()));
         assert_eq!(status.questions_refused(), 3);
-        drop(all);
-        node.questioned(Peer(2), 3, &question);
-        assert_eq!((status.questions_refused(), node.letters.room.available_permits()), (3, QUESTIONS_MAX - 1));
+        places.pop();
+        assert!(letters.place(&status).is_some());
+        assert_eq!(status.questions_refused(), 3);
     }
 }

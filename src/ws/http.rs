@@ -292,14 +292,8 @@ fn shortened(text: &str, bytes_max: usize) -> String {
     text[..text.floor_char_boundary(bytes_max)].to_owned()
 }
 
-/// What a browser gets that is one too many. The original's library and ours come back by themselves.
-pub fn full() -> Bytes {
-    let text = "This node has as many browsers as it may (ws_connections_max). Come back a little later.\n";
-    answer("503 Service Unavailable\r\nRetry-After: 5", text)
-}
-
 /// A plain answer. `status` may bring further header lines.
-fn answer(status: &str, text: &str) -> Bytes {
+pub fn answer(status: &str, text: &str) -> Bytes {
     response(status, "text/plain; charset=UTF-8", text.as_bytes())
 }
 

@@ -33,6 +33,9 @@ const TOO_SLOW_MILLIS_MAX: u64 = 60_000;
 /// Most of them at a time; of more the longest waiting is not waited for any longer.
 const TOO_SLOW_MAX: usize = 1_024;
 
+/// What a browser is told that is one too many. Libraries come back by themselves.
+const FULL: &str = "This node has as many browsers as it may (ws_connections_max). Come back later.\n";
+
 pub struct Shard {
     place: ShardPlace,
     config: super::Config,
@@ -246,7 +249,7 @@ impl Shard {
             Request::WebSocket { .. } if connection.is_beyond => {
                 let most = self.config.connections_max;
                 tracing::warn!("a browser is refused: there are ws_connections_max = {most} already");
-                self.outboxes.push(slot, http::full());
+                self.outboxes.push(slot, http::answer("503 Service Unavailable\r\nRetry-After: 5", FULL));
                 self.close(slot, now);
                 bytes.len()
             }

@@ -3,6 +3,7 @@
 //! Where there is no MariaDB server the tests that need one say so and end; `tests/run --all` installs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod arriving;
 #[allow(dead_code)]
 #[path = "../world/browser.rs"]
 mod browser;
