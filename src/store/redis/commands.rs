@@ -26,6 +26,8 @@ use crate::store::StoreError;
 pub enum Again {
     /// Giving it twice is as good as once.
     Yes,
+    /// The second time it is known for a repeat. Who cannot give it again is told that it may have been done.
+    Known,
     No,
 }
 
@@ -67,6 +69,8 @@ enum Sent {
 #[derive(Default)]
 struct Progress {
     is_sent: AtomicBool,
+    /// It was sent by a connection that broke before the answer.
+    is_lost: AtomicBool,
     /// Why it was refused the last time.
     refused: Mutex<Option<String>>,
 }
@@ -74,6 +78,15 @@ struct Progress {
 impl Progress {
     fn set_sent(&self, is_sent: bool) {
         self.is_sent.store(is_sent, Ordering::Relaxed);
+    }
+
+    fn set_lost(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may have been done, although nobody has answered.
+    fn may_be_done(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed) || self.is_sent.load(Ordering::Relaxed)
     }
 
     fn refused(&self) -> std::sync::MutexGuard<'_, Option<String>> {
@@ -115,6 +128,10 @@ impl Commands {
             Ok(Answer::new(value))
         };
         match timeout_at(Instant::now() + self.wait, asking).await {
+            // What is refused now was perhaps done the first time.
+            Ok(Err(StoreError::Unavailable(why))) if progress.may_be_done() && again != Again::Yes => {
+                Err(StoreError::Unknown(format!("{why}; it had been sent before, {MAY_BE_DONE}")))
+            }
             Ok(answer) => answer,
             Err(_) => Err(self.late(call, again, &progress)),
         }
@@ -162,7 +179,10 @@ impl Commands {
                     progress.set_sent(false);
                     lost = this;
                 }
-                Sent::Lost if again == Again::Yes => lost = this,
+                Sent::Lost if again != Again::No => {
+                    progress.set_lost();
+                    lost = this;
+                }
                 Sent::Lost => return Err(unknown(&**by.server, "the connection broke before it answered")),
                 Sent::Refused(error) => {
                     progress.set_sent(false);
@@ -259,7 +279,7 @@ impl Commands {
         let millis = self.wait.as_millis();
         let owner = self.servers.owner(call.slot);
         let address = owner.as_ref().map_or_else(|| self.address.clone(), |owner| owner.to_string());
-        if progress.is_sent.load(Ordering::Relaxed) && again == Again::No {
+        if progress.may_be_done() && again != Again::Yes {
             return unknown(&address, &format!("it has not answered within {millis} ms"));
         }
         let broken = owner.as_ref().and_then(|owner| owner.why_broken());
@@ -279,18 +299,10 @@ impl Commands {
 
 /// Nobody knows whether it was done.
 fn unknown(server: &dyn Display, what: &str) -> StoreError {
-    StoreError::Unavailable(format!(
-        "Redis at {server}: {what}, so {UNKNOWN}; it may be tried again, and a message with an id of its own is not \
-         published twice then"
-    ))
+    StoreError::Unknown(format!("Redis at {server}: {what}, {MAY_BE_DONE}"))
 }
 
-const UNKNOWN: &str = "it may have been done or not";
-
-/// Whether an error leaves it open what was done.
-pub fn is_unknown(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(why) if why.contains(UNKNOWN))
-}
+const MAY_BE_DONE: &str = "so it may have been done or not";
 
 fn refused(server: &Kept, error: &RedisError) -> StoreError {
     StoreError::Unavailable(format!("Redis at {}: {}", **server, explained(error)))
