@@ -16,8 +16,9 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::Answer;
 use super::call::{Call, SLOT_COUNT};
 use super::refusal::{Remedy, explained, remedy};
+use super::replication::Replication;
 use super::script::Scripts;
-use super::server::{Kept, ServerId};
+use super::server::{Kept, Open, ServerId};
 use super::servers::Servers;
 use crate::store::StoreError;
 
@@ -53,6 +54,8 @@ struct Lost(ServerId, u64);
 struct By {
     server: Arc<Kept>,
     number: u64,
+    /// Of the same process as the connection: only there it is known what has become of what was written.
+    replication: Option<Replication>,
 }
 
 /// What came of sending a command once.
@@ -114,51 +117,39 @@ impl Commands {
 
     /// Gives a command and waits for its answer, both within the limit of time.
     pub async fn ask(&self, call: &Call, again: Again) -> Result<Answer, StoreError> {
-        self.ask_replicated(call, again, 0).await
+        let progress = Progress::default();
+        let asking = async { Ok(self.ask_until_answered(call, again, &progress).await?.1) };
+        self.in_time(asking, call, again, &progress).await
     }
 
-    /// The same, and waits, within the same limit, until so many replicas have what the command wrote.
-    pub async fn ask_replicated(&self, call: &Call, again: Again, replicas_min: u64) -> Result<Answer, StoreError> {
+    /// The same, and waits, within the same limit, until as many replicas as are wanted have what the command wrote.
+    pub async fn ask_replicated(&self, call: &Call, again: Again) -> Result<Answer, StoreError> {
         let progress = Progress::default();
         let asking = async {
             let (by, value) = self.ask_until_answered(call, again, &progress).await?;
-            if replicas_min > 0 {
-                self.until_replicated(&by, call, replicas_min).await?;
+            if let Some(replication) = &by.replication {
+                let replicated = replication.until_replicated(call.beside("replicated")).await;
+                replicated.map_err(|why| unknown(&**by.server, &why))?;
             }
-            Ok(Answer::new(value))
+            Ok(value)
         };
+        self.in_time(asking, call, again, &progress).await
+    }
+
+    async fn in_time(
+        &self,
+        asking: impl Future<Output = Result<Value, StoreError>>,
+        call: &Call,
+        again: Again,
+        progress: &Progress,
+    ) -> Result<Answer, StoreError> {
         match timeout_at(Instant::now() + self.wait, asking).await {
             // What is refused now was perhaps done the first time.
             Ok(Err(StoreError::Unavailable(why))) if progress.may_be_done() && again != Again::Yes => {
                 Err(StoreError::Unknown(format!("{why}; it had been sent before, {MAY_BE_DONE}")))
             }
-            Ok(answer) => answer,
-            Err(_) => Err(self.late(call, again, &progress)),
-        }
-    }
-
-    /// WAIT speaks of what its own connection has written. Asked on another, after a fail-over perhaps, it would say
-    /// that all is well with something that is gone.
-    async fn until_replicated(&self, by: &By, call: &Call, replicas_min: u64) -> Result<(), StoreError> {
-        let broke = || unknown(&**by.server, "the connection broke before its replicas had it");
-        let (now, mut connection) = by.server.connection(None).await?;
-        if now != by.number {
-            return Err(broke());
-        }
-        // A repeat has written nothing: what is written here comes behind everything that was written before.
-        // Redis answers how many have it before the time is over that the caller has.
-        let millis = u64::try_from(self.wait.as_millis() / 2).unwrap_or(u64::MAX);
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(call.beside("replicated")).arg(1).ignore();
-        pipeline.cmd("WAIT").arg(replicas_min).arg(millis);
-        let answered: Result<(u64,), RedisError> = pipeline.query_async(&mut connection).await;
-        match answered {
-            Ok((replicas,)) if replicas >= replicas_min => Ok(()),
-            Ok((replicas,)) => {
-                let few = format!("{replicas} of {replicas_min} replicas (redis_replicas_min) have it");
-                Err(unknown(&**by.server, &few))
-            }
-            Err(_) => Err(broke()),
+            Ok(answer) => answer.map(Answer::new),
+            Err(_) => Err(self.late(call, again, progress)),
         }
     }
 
@@ -261,8 +252,8 @@ impl Commands {
             tokio::select! {
                 biased;
                 open = server.connection(lost) => {
-                    let (number, connection) = open?;
-                    return Ok((By { server, number }, connection));
+                    let Open { number, commands, replication } = open?;
+                    return Ok((By { server, number, replication }, commands));
                 }
                 () = self.servers.until_moved(call.slot, server.id) => {}
             }
@@ -270,7 +261,7 @@ impl Commands {
     }
 
     async fn teach(&self, server: &Kept) -> Result<(), StoreError> {
-        let (_, mut connection) = server.connection(None).await?;
+        let mut connection = server.connection(None).await?.commands;
         teach(&self.scripts, &mut connection).await.map_err(|error| refused(server, &error))
     }
 

@@ -48,7 +48,7 @@ impl Redis {
         // What is known to be a repeat may be sent twice.
         let again = if part.iter().all(|(_, publish)| publish.id_is_chosen) { Again::Known } else { Again::No };
         let call = self.publishing(&part);
-        let mut answer: Answer = self.commands.ask_replicated(&call, again, self.replicas_min).await?;
+        let mut answer: Answer = self.commands.ask_replicated(&call, again).await?;
         let mut published = Vec::with_capacity(part.len());
         for _ in &part {
             let position = Position { epoch: answer.number()?, index: answer.number()? };

@@ -15,7 +15,8 @@ use super::commands::teach;
 use super::connection::Connection;
 use super::refusal::explained;
 use super::registry::Registry;
-use super::server::{Line, Server};
+use super::replication::{Replicating, Replication, Wanted};
+use super::server::{Line, Open, Server};
 use super::subscriber::{BACKOFF, BACKOFF_MAX};
 
 /// The oldest version that has what we use: sharded channels, flags of scripts.
@@ -28,12 +29,21 @@ pub struct Upkeep {
     /// Whether it may turn out to be a replica.
     pub asks_for_role: bool,
     pub wait: Duration,
+    /// How many replicas must have what is published.
+    pub replicas_min: u64,
     pub registry: Arc<Registry>,
+}
+
+/// What is looked after.
+struct Opened {
+    connection: Connection,
+    /// If replicas are waited for.
+    replicating: Option<Replicating>,
 }
 
 impl Upkeep {
     /// Opens a connection; commands can be given by it from then on.
-    async fn open(&self, place: &Place, number: u64) -> Result<Connection, String> {
+    async fn open(&self, place: &Place, number: u64) -> Result<Opened, String> {
         let connection = Connection::open(place, None, self.wait).await?;
         if self.asks_for_role && number > 1 {
             self.must_still_be_named(place).await?;
@@ -51,15 +61,34 @@ impl Upkeep {
                 must_be_alone(&mut commands).await?;
             }
             teach(self.registry.commands.scripts(), &mut commands).await.map_err(|error| explained(&error))?;
+            let (replication, replicating) = self.replication(place, &mut commands).await?.unzip();
             // Until commands can be given nobody else hands slots to this server.
             let _opening = self.server.opening.lock().await;
             self.prepare(&mut commands).await.map_err(|error| explained(&error))?;
-            self.server.line.send_replace(Line::Open(number, connection.commands.clone()));
-            Ok(())
+            self.server.line.send_replace(Line::Open(Open { number, commands, replication }));
+            Ok(replicating)
         };
         let late = |_| format!("it has not answered within {} ms", self.wait.as_millis());
-        timeout(self.wait, preparing).await.map_err(late).and_then(|prepared| prepared)?;
-        Ok(connection)
+        let replicating = timeout(self.wait, preparing).await.map_err(late).and_then(|prepared| prepared)?;
+        Ok(Opened { connection, replicating })
+    }
+
+    /// A second connection, if replicas are waited for. It must go to the very process that the first goes to: another
+    /// one, that has taken its place meanwhile, knows nothing of what was written there.
+    async fn replication(
+        &self,
+        place: &Place,
+        commands: &mut MultiplexedConnection,
+    ) -> Result<Option<(Replication, Replicating)>, String> {
+        if self.replicas_min == 0 {
+            return Ok(None);
+        }
+        let second = Connection::open(place, None, self.wait).await?;
+        if process_of(commands).await? != process_of(&mut second.commands.clone()).await? {
+            return Err("it has just been started anew".into());
+        }
+        let wanted = Wanted { replicas_min: self.replicas_min, wait: self.wait };
+        Ok(Some(Replication::by(second, wanted)))
     }
 
     /// A primary that has died may be there again, with nothing, in the place that it has lost meanwhile: whoever was
@@ -93,7 +122,7 @@ impl Upkeep {
         loop {
             let here = place.borrow_and_update().clone();
             let why = match self.open(&here, number).await {
-                Ok(mut connection) => {
+                Ok(Opened { mut connection, mut replicating }) => {
                     let began = Instant::now();
                     if !said.is_empty() {
                         tracing::info!("Redis at {here} answers again");
@@ -101,6 +130,7 @@ impl Upkeep {
                     }
                     let why = tokio::select! {
                         why = self.watch(&mut connection, number) => why,
+                        why = replicate(&mut replicating) => why,
                         () = moved(&mut place) => MOVED.to_owned(),
                     };
                     number += 1;
@@ -132,7 +162,7 @@ impl Upkeep {
         loop {
             tokio::select! {
                 () = connection.broken() => return "the connection broke".into(),
-                given_up = line.wait_for(|line| !matches!(line, Line::Open(open, _) if *open == number)) => {
+                given_up = line.wait_for(|line| !matches!(line, Line::Open(open) if open.number == number)) => {
                     return match given_up.as_deref() {
                         Ok(Line::Broken(why)) => why.clone(),
                         _ => "the node is stopping".into(),
@@ -152,6 +182,14 @@ impl Upkeep {
 
 /// Why a connection ends that goes to the wrong place.
 pub const MOVED: &str = "the Sentinels name another primary";
+
+/// Waits for replicas until the connection for that is of no more use, if there is one; answers why.
+async fn replicate(replicating: &mut Option<Replicating>) -> String {
+    match replicating {
+        Some(replicating) => replicating.run().await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Waits until the server is somewhere else.
 pub async fn moved(place: &mut tokio::sync::watch::Receiver<Place>) {
@@ -208,6 +246,13 @@ async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, St
         _ => true,
     };
     judge(&text, saves)
+}
+
+/// What no other process has, nor the same server when it has been started again.
+async fn process_of(commands: &mut MultiplexedConnection) -> Result<Option<String>, String> {
+    let info = commands.send_packed_command(redis::cmd("INFO").arg("server")).await.and_then(Value::extract_error);
+    let info = info.map(text_of).map_err(|error| explained(&error))?;
+    Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned))
 }
 
 /// A text for people, as some commands answer; empty if it is none.
