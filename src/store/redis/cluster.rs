@@ -148,8 +148,7 @@ impl Cluster {
         let opening = Arc::clone(&server.opening).try_lock_owned().ok()?;
         let line = server.line.borrow().clone();
         if let Line::Open(Open { mut commands, .. }) = line {
-            let comparing = compare(&self.keeper.registry, &mut commands, is_gained);
-            timeout(ANSWER, comparing).await.ok()?.ok()?;
+            compare(&self.keeper.registry, &mut commands, is_gained, ANSWER).await.ok()?;
         }
         Some(opening)
     }

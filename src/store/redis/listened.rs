@@ -224,13 +224,18 @@ impl Listened {
         self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
     }
 
-    /// The newest message that is known of every pipe, by base.
+    /// The newest message that is known of every pipe that has had any, by base.
     pub fn newest(&self) -> Vec<(String, Newest)> {
         let table = self.table();
         let known = table.pipes.iter().flat_map(|(base, entry)| {
             // Both, when they are of two epochs: which of them is the later is not known here.
-            let both = entry.newest.iter().chain(&entry.registered);
-            both.map(|newest| (base.clone(), newest.clone()))
+            let (heard, told) = match (&entry.newest, &entry.registered) {
+                (Some(heard), Some(told)) if told.is_before(heard) || told.position == heard.position => (Some(heard), None),
+                (Some(heard), Some(told)) if heard.is_before(told) => (None, Some(told)),
+                (heard, told) => (heard.as_ref(), told.as_ref()),
+            };
+            let known = heard.into_iter().chain(told).filter(|known| known.position.index > 0);
+            known.map(|known| (base.clone(), known.clone()))
         });
         known.collect()
     }

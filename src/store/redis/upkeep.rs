@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, Value};
+use redis::Value;
 use tokio::time::{Instant, timeout};
 
 use super::address::Place;
@@ -23,6 +23,8 @@ use super::subscriber::{BACKOFF, BACKOFF_MAX};
 const VERSION_MIN: u64 = 7;
 /// How often it is seen whether the server is still there.
 const PING: Duration = Duration::from_secs(1);
+/// Calls that compare pipes, sent together.
+const RENEWALS_A_FLIGHT: usize = 32;
 
 pub struct Upkeep {
     pub server: Arc<Server>,
@@ -49,28 +51,29 @@ impl Upkeep {
             self.must_still_be_named(place).await?;
         }
         let mut commands = connection.commands.clone();
-        let preparing = async {
-            let advice = look_at(&mut commands).await?;
-            if number == 1 {
-                advice.iter().for_each(|advice| tracing::warn!("Redis at {place}: {advice}"));
-            }
-            if self.asks_for_role {
-                must_be_primary(&mut commands).await?;
-            }
-            if !self.registry.commands.servers().are_many() {
-                must_be_alone(&mut commands).await?;
-            }
-            teach(self.registry.commands.scripts(), &mut commands).await.map_err(|error| explained(&error))?;
-            let (replication, replicating) = self.replication(place, &mut commands).await?.unzip();
-            // Until commands can be given nobody else hands slots to this server.
-            let _opening = self.server.opening.lock().await;
-            self.prepare(&mut commands).await.map_err(|error| explained(&error))?;
-            self.server.line.send_replace(Line::Open(Open { number, commands, replication }));
-            Ok(replicating)
-        };
-        let late = |_| format!("it has not answered within {} ms", self.wait.as_millis());
-        let replicating = timeout(self.wait, preparing).await.map_err(late).and_then(|prepared| prepared)?;
+        let advice = self.in_time(look_at(&mut commands)).await?;
+        if number == 1 {
+            advice.iter().for_each(|advice| tracing::warn!("Redis at {place}: {advice}"));
+        }
+        if self.asks_for_role {
+            self.in_time(must_be_primary(&mut commands)).await?;
+        }
+        if !self.registry.commands.servers().are_many() {
+            self.in_time(must_be_alone(&mut commands)).await?;
+        }
+        let scripts = self.registry.commands.scripts();
+        self.in_time(async { teach(scripts, &mut commands).await.map_err(|error| explained(&error)) }).await?;
+        let (replication, replicating) = self.in_time(self.replication(place, &mut commands)).await?.unzip();
+        // Until commands can be given nobody else hands slots to this server.
+        let _opening = self.server.opening.lock().await;
+        self.prepare(&mut commands).await?;
+        self.server.line.send_replace(Line::Open(Open { number, commands, replication }));
         Ok(Opened { connection, replicating })
+    }
+
+    /// Each question has the limit of time; all of them have none, as there may be very many pipes to compare.
+    async fn in_time<T>(&self, asking: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        timeout(self.wait, asking).await.map_err(|_| late(self.wait))?
     }
 
     /// A second connection, if replicas are waited for. It must go to the very process that the first goes to: another
@@ -102,12 +105,13 @@ impl Upkeep {
 
     /// Before anything is numbered: pipes that have gone back begin a new epoch. Before anybody is counted: this node
     /// is there.
-    async fn prepare(&self, commands: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    async fn prepare(&self, commands: &mut MultiplexedConnection) -> Result<(), String> {
         let is_ours = |slot: Slot| self.registry.commands.servers().is_owner(self.server.id, slot);
-        compare(&self.registry, commands, is_ours).await?;
+        compare(&self.registry, commands, is_ours, self.wait).await?;
         let lease = self.registry.lease();
         if is_ours(lease.slot) {
-            let leased = commands.send_packed_command(&lease.command).await?.extract_error()?;
+            let asking = async { commands.send_packed_command(&lease.command).await.and_then(Value::extract_error) };
+            let leased = self.in_time(async { asking.await.map_err(|error| explained(&error)) }).await?;
             // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease
             // is renewed.
             let _ = self.registry.leased(Answer::new(leased));
@@ -174,7 +178,7 @@ impl Upkeep {
             match timeout(self.wait, commands.send_packed_command(&redis::cmd("PING"))).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return error.to_string(),
-                Err(_) => return format!("it has not answered within {} ms", self.wait.as_millis()),
+                Err(_) => return late(self.wait),
             }
         }
     }
@@ -182,6 +186,10 @@ impl Upkeep {
 
 /// Why a connection ends that goes to the wrong place.
 pub const MOVED: &str = "the Sentinels name another primary";
+
+fn late(wait: Duration) -> String {
+    format!("it has not answered within {} ms", wait.as_millis())
+}
 
 /// Waits for replicas until the connection for that is of no more use, if there is one; answers why.
 async fn replicate(replicating: &mut Option<Replicating>) -> String {
@@ -200,16 +208,25 @@ pub async fn moved(place: &mut tokio::sync::watch::Receiver<Place>) {
 }
 
 /// Compares the newest message that is known here of each pipe in some slots with where the server has the pipe; before
-/// anything is published there.
+/// anything is published there. There may be very many: so long may each flight of questions take.
 pub async fn compare(
     registry: &Registry,
     commands: &mut MultiplexedConnection,
     is_wanted: impl Fn(Slot) -> bool,
-) -> Result<(), RedisError> {
+    wait: Duration,
+) -> Result<(), String> {
     let mut heard = registry.listened.newest();
     heard.retain(|(base, _)| is_wanted(Slot::of(base)));
-    for call in registry.renewals(&heard) {
-        commands.send_packed_command(&call.command).await?.extract_error()?;
+    for calls in registry.renewals(&heard).chunks(RENEWALS_A_FLIGHT) {
+        let mut pipeline = redis::pipe();
+        for call in calls {
+            pipeline.add_command(call.command.clone());
+        }
+        let answers = timeout(wait, commands.send_packed_commands(&pipeline, 0, calls.len())).await;
+        let answers = answers.map_err(|_| late(wait))?.map_err(|error| explained(&error))?;
+        for answer in answers {
+            answer.extract_error().map_err(|error| explained(&error))?;
+        }
     }
     Ok(())
 }

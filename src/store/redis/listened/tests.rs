@@ -92,6 +92,21 @@ fn what_was_on_its_way_at_the_registration_is_no_gap() {
 }
 
 #[test]
+fn of_each_pipe_that_has_messages_the_newest_is_compared_or_those_of_two_epochs() {
+    assert_eq!(registered(0).0.newest(), []);
+    let (listened, _) = registered(10);
+    let known = |of: &[Newest]| of.iter().map(|newest| (BASE.to_owned(), newest.clone())).collect::<Vec<_>>();
+    assert_eq!(listened.newest(), known(&[newest(1, 10)]));
+    listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
+    assert_eq!(listened.newest(), known(&[newest(1, 11)]));
+    let count = listened.count(BASE, Mark::Leave);
+    listened.told(BASE, count, at_rest(newest(1, 12)));
+    assert_eq!(listened.newest(), known(&[newest(1, 12)]));
+    listened.heard(BASE, &delivery(at(2, 1), 1), Vec::new());
+    assert_eq!(listened.newest(), known(&[newest(2, 1), newest(1, 12)]));
+}
+
+#[test]
 fn a_jump_and_another_epoch_are_told_as_lost() {
     let (listened, ear) = registered(10);
     for (epoch, index) in [(1, 12), (1, 13), (2, 1), (2, 2), (2, 9)] {
