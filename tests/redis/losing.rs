@@ -118,6 +118,29 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
 }
 
 #[test]
+fn who_repeats_an_insert_after_a_new_epoch_waits_for_nothing() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("repeated");
+        node.listen(&pipe).await;
+        let text = |number: usize| Publish { id_is_chosen: true, ..publish(&pipe, &number.to_string()) };
+        let batch: Vec<Publish> = (0..10).map(text).collect();
+        let before = node.store.publish(batch.clone()).await.unwrap();
+        node.heard_until("9").await;
+        server.ask(&["HSET", &key(&server, "1:n:repeated"), "index", "1"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        node.news_until(is_lost_all).await;
+        let now = node.publish(&pipe, "in another epoch").await.unwrap().position;
+        assert_ne!(now.epoch, before[9].position.epoch);
+        // Had each of them its own limit of time, that would take longer than this test may.
+        let again = node.store.publish(batch).await.unwrap();
+        assert!(again.iter().zip(&before).all(|(again, before)| again.is_repeat && again.position == before.position));
+    });
+}
+
+#[test]
 fn a_lost_announcement_is_found_although_nothing_follows() {
     told(async {
         let server = Server::start();

@@ -16,7 +16,7 @@ use super::server::ServerId;
 use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
-use crate::store::{Ear, EarId, News, Room};
+use crate::store::{Ear, EarId, News, Published, Room};
 
 pub struct Listened {
     table: Mutex<Table>,
@@ -300,12 +300,16 @@ impl Listened {
         }
     }
 
-    /// What a publisher waits for until its message has been heard here, if it will be.
-    pub fn hearing(&self, base: &str, position: Position) -> Option<oneshot::Receiver<()>> {
+    /// What a publisher waits for until its message has been heard here, if it will be. A repeat of another epoch than
+    /// the pipe is in was heard before that began, or never will be.
+    pub fn hearing(&self, base: &str, Published { position, is_repeat, .. }: Published) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
         let entry = table.pipes.get_mut(base)?;
         let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
-        let is_heard = newest.epoch == position.epoch && newest.index >= position.index;
+        let is_heard = match newest.epoch == position.epoch {
+            true => newest.index >= position.index,
+            false => is_repeat,
+        };
         if is_heard || entry.subscribed.is_none() || entry.listeners.count() == 0 {
             return None;
         }

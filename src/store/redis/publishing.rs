@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
 use super::call::{Call, Slot};
@@ -31,8 +31,10 @@ impl Redis {
         }
         // Each message is in one part, and each part has answered as many as it has.
         let published: Vec<Published> = published.into_iter().flatten().collect();
+        // One limit of time for all of them.
+        let mut deadline = Instant::now() + self.commands.wait();
         for (base, published) in bases.iter().zip(&published) {
-            self.until_heard(base, published.position).await;
+            self.until_heard(base, *published, &mut deadline).await;
         }
         Ok(published)
     }
@@ -82,11 +84,13 @@ impl Redis {
     }
 
     /// Waits until what was published has been heard here, as far as it will be.
-    async fn until_heard(&self, base: &str, position: Position) {
-        let Some(mut hearing) = self.listened.hearing(base, position) else { return };
+    async fn until_heard(&self, base: &str, published: Published, deadline: &mut Instant) {
+        let Some(mut hearing) = self.listened.hearing(base, published) else { return };
         // While an ear is full publishers wait for it. Otherwise a connection that has stopped bringing anything is
         // soon known to be broken, and then the ears are told.
-        while timeout(self.commands.wait(), &mut hearing).await.is_err() && self.gate.is_held_up() {}
+        while timeout_at(*deadline, &mut hearing).await.is_err() && self.gate.is_held_up() {
+            *deadline = Instant::now() + self.commands.wait();
+        }
     }
 }
 

@@ -46,6 +46,11 @@ fn newest(epoch: u64, index: u64) -> Newest {
     Newest { position: at(epoch, index), id: Some(MessageId(Uuid::from_u128(u128::from(index)))) }
 }
 
+/// What a publisher is answered who says nothing twice.
+fn published(position: Position) -> Published {
+    Published { position, receivers: 1, is_repeat: false }
+}
+
 /// Nobody was ever dismissed.
 fn at_rest(newest: Newest) -> Told {
     Told { newest, dismissed_at: 0 }
@@ -129,15 +134,19 @@ fn an_index_that_is_used_twice_is_noticed_and_a_message_that_comes_twice_is_hear
 #[test]
 fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
     let (listened, _ear) = registered(10);
-    assert!(listened.hearing(BASE, at(1, 10)).is_none(), "it stood there already");
-    assert!(listened.hearing("unknown", at(1, 11)).is_none());
-    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, at(1, index)).unwrap());
+    assert!(listened.hearing(BASE, published(at(1, 10))).is_none(), "it stood there already");
+    assert!(listened.hearing("unknown", published(at(1, 11))).is_none());
+    assert!(listened.hearing(BASE, published(at(2, 1))).is_some(), "a new epoch, of which nothing has come yet");
+    let repeat = |position| Published { is_repeat: true, ..published(position) };
+    assert!(listened.hearing(BASE, repeat(at(2, 1))).is_none(), "one that is over");
+    assert!(listened.hearing(BASE, repeat(at(1, 11))).is_some());
+    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, published(at(1, index))).unwrap());
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
     assert!(waiting[0].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Empty));
     listened.all_unsubscribed(SERVER);
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
-    assert!(listened.hearing(BASE, at(1, 13)).is_none(), "nothing is heard now");
+    assert!(listened.hearing(BASE, published(at(1, 13))).is_none(), "nothing is heard now");
 }
 
 #[test]
