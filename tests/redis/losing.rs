@@ -171,6 +171,36 @@ fn a_lost_announcement_is_found_although_nothing_follows() {
 }
 
 #[test]
+fn a_pipe_that_cannot_be_compared_keeps_no_other_from_it() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let tag_of = |key: &str| key.split('}').next().unwrap().to_owned();
+        let mut bases = std::collections::BTreeMap::new();
+        for number in 0..40 {
+            let name = format!("compared_{number}");
+            node.listen(&pipe(&name)).await;
+            let base = key(&server, &format!("1:n:{name}"));
+            // One of each bucket.
+            bases.insert(tag_of(&base), (base, pipe(&name)));
+        }
+        let (_, (broken, _)) = bases.pop_first().unwrap();
+        server.ask(&["DEL", &broken]);
+        server.ask(&["SET", &broken, "no hash"]);
+        for (base, _) in bases.values() {
+            // A message that nobody announces.
+            server.ask(&["HINCRBY", base, "index", "1"]);
+        }
+        let mut quiet: Vec<Pipe> = bases.into_values().map(|(_, pipe)| pipe).collect();
+        while !quiet.is_empty() {
+            for news in node.news_until(|news| matches!(news, News::Lost(_))).await {
+                quiet.retain(|pipe| !matches!(&news, News::Lost(lost) if lost == pipe));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_count_that_redis_has_lost_is_told_again() {
     told(async {
         let server = Server::start();

@@ -188,3 +188,21 @@ fn nobody_is_taken_for_dead_because_redis_was_away() {
         assert_eq!(before, after);
     });
 }
+
+#[test]
+fn what_cannot_be_taken_back_of_a_former_name_keeps_nobody_from_being_told() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        node.listen(&pipe("told")).await;
+        let name = names(&server, "leases").remove(0);
+        // As if the server of a cluster that has it could not be asked.
+        server.ask(&["SET", &key(&server, &format!("pipes_of:{name}")), "no set"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        server.ask(&["HSET", "cometql:{nodes}:gone", &name, "1 1 0 - 0"]);
+        until(true, async || names(&server, "leases").first().is_some_and(|now| *now != name)).await;
+        let now = names(&server, "leases").remove(0);
+        let listeners = key(&server, "1:n:told:listeners");
+        until(true, async || server.ask(&["HKEYS", &listeners]).contains(&now)).await;
+    });
+}

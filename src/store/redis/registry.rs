@@ -20,8 +20,8 @@ use crate::store::{Listening, StoreError};
 
 /// How often this node says that it is there.
 const LEASE_RENEWED: Duration = Duration::from_secs(1);
-/// How many times this node has told what it could not tell at once until it looks for what nobody knows of.
-const ROUNDS_UNTIL_SWEPT: u64 = 15;
+/// How often it looks for what nobody knows of.
+const SWEPT: Duration = Duration::from_secs(15);
 /// Pipes that one call looks at, and calls that wait for their answers at a time.
 pub const PIPES_A_CALL: usize = 100;
 const CALLS_MAX: usize = 256;
@@ -200,26 +200,40 @@ impl Registry {
         }
     }
 
-    /// Tells for ever what could not be told at once, and cleans up behind names that this node has had.
+    /// Tells for ever what could not be told at once, cleans up behind names that this node has had, and looks for what
+    /// nobody knows of. None of it waits for the others: a server of a cluster that is away may hold up each.
     pub async fn keep_told(self: Arc<Registry>) {
-        let mut unknown = HashSet::new();
-        for round in 1_u64.. {
-            let told = async {
-                while let Some(former) = self.nodes.former() {
-                    self.take_back(&former).await?;
-                    self.nodes.forget(&former);
-                }
-                self.tell_untold().await?;
-                if round.is_multiple_of(ROUNDS_UNTIL_SWEPT) && self.nodes.is_first() {
-                    self.sweep(&mut unknown).await?;
-                }
-                Ok::<(), StoreError>(())
-            };
-            if let Err(error) = told.await {
-                tracing::debug!("who listens here is told once more: {error}");
+        let telling = async {
+            loop {
+                let told = self.tell_untold().await;
+                rest_after("who listens here is told once more", told, LEASE_RENEWED).await;
             }
-            tokio::time::sleep(LEASE_RENEWED).await;
+        };
+        let taking_back = async {
+            loop {
+                let taken_back = self.take_back_former().await;
+                rest_after("what was told under another name is taken back once more", taken_back, LEASE_RENEWED).await;
+            }
+        };
+        let sweeping = async {
+            let mut unknown = HashSet::new();
+            loop {
+                tokio::time::sleep(SWEPT).await;
+                if self.nodes.is_first() {
+                    let swept = self.sweep(&mut unknown).await;
+                    rest_after("what nobody knows of is looked for later", swept, Duration::ZERO).await;
+                }
+            }
+        };
+        tokio::join!(telling, taking_back, sweeping);
+    }
+
+    async fn take_back_former(self: &Arc<Registry>) -> Result<(), StoreError> {
+        while let Some(former) = self.nodes.former() {
+            self.take_back(&former).await?;
+            self.nodes.forget(&former);
         }
+        Ok(())
     }
 
     /// Gives up who was unknown at the last time as well: nodes come back within seconds.
@@ -232,6 +246,14 @@ impl Registry {
         *before = unknown;
         Ok(())
     }
+}
+
+/// Says what could not be done, and waits.
+async fn rest_after(what: &str, done: Result<(), StoreError>, rest: Duration) {
+    if let Err(error) = done {
+        tracing::debug!("{what}: {error}");
+    }
+    tokio::time::sleep(rest).await;
 }
 
 enum Untold {
