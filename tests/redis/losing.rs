@@ -201,6 +201,28 @@ fn a_pipe_that_cannot_be_compared_keeps_no_other_from_it() {
 }
 
 #[test]
+fn a_pipe_that_cannot_be_registered_keeps_no_other_waiting() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let (good, broken) = (pipe("good"), pipe("broken"));
+        for pipe in [&good, &broken] {
+            node.listen(pipe).await;
+        }
+        let base = key(&server, "1:n:broken");
+        server.ask(&["DEL", &base]);
+        server.ask(&["SET", &base, "no hash"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        let is_lost = |pipe: Pipe| move |news: &News| matches!(news, News::Lost(lost) if *lost == pipe);
+        let news = node.news_until(is_lost(good)).await;
+        assert!(!news.iter().any(is_lost(broken.clone())), "{news:?}");
+        server.ask(&["DEL", &base]);
+        node.news_until(is_lost(broken.clone())).await;
+        assert_eq!(node.store.listeners(&broken).await.unwrap(), 1);
+    });
+}
+
+#[test]
 fn a_count_that_redis_has_lost_is_told_again() {
     told(async {
         let server = Server::start();

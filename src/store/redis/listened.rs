@@ -18,6 +18,8 @@ use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
 use crate::store::{Ear, EarId, News, Published, Room};
 
+pub use self::subscriptions::Doubt;
+
 pub struct Listened {
     table: Mutex<Table>,
     ears: Vec<Arc<Ear>>,
@@ -210,18 +212,24 @@ impl Listened {
         }
     }
 
-    /// Every ear may have lost something, and looks for itself from where the pipes stand now.
-    pub fn lost_all(&self) {
+    /// Every ear may have lost something, and looks for itself from where the pipes stand now; but of those of which Redis
+    /// could not be told.
+    pub fn lost_all_but(&self, not_told: &HashSet<String>) {
         // Under the lock, so that it stands behind all that was heard before.
         let mut table = self.table();
-        table.doubted.clear();
-        for entry in table.pipes.values_mut() {
+        table.doubted.retain(|base| not_told.contains(base));
+        for (_, entry) in table.pipes.iter_mut().filter(|(base, _)| !not_told.contains(*base)) {
             entry.doubt = None;
             if entry.registered.is_some() {
                 entry.newest = None;
             }
+            for ear in entry.listeners.ears().filter_map(|id| self.ear(id)).filter(|_| !not_told.is_empty()) {
+                ear.push([News::Lost(entry.pipe.clone())], None);
+            }
         }
-        self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
+        if not_told.is_empty() {
+            self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
+        }
     }
 
     /// The newest message that is known of every pipe that has had any, by base.

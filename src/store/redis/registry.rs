@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::answer::Answer;
 use super::call::{Call, Slot};
@@ -93,43 +93,38 @@ impl Registry {
     }
 
     /// Tells what has not been told or was not answered.
-    pub async fn tell_untold(self: &Arc<Registry>) -> Result<(), StoreError> {
+    pub async fn tell_untold(self: &Arc<Registry>) -> NotTold {
         let counts = self.listened.untold().into_iter().filter_map(|(base, pipe)| Some(Untold::Count(base, pipe?)));
         let wills = self.wills.untold().into_iter().map(Untold::Will);
         self.tell_each(counts.chain(wills)).await
     }
 
     /// Tells once more who listens to each of these pipes.
-    pub async fn tell_counts(
-        self: &Arc<Registry>,
-        pipes: impl Iterator<Item = (String, Pipe)>,
-    ) -> Result<(), StoreError> {
+    pub async fn tell_counts(self: &Arc<Registry>, pipes: impl Iterator<Item = (String, Pipe)>) -> NotTold {
         self.tell_each(pipes.map(|(base, pipe)| Untold::Count(base, pipe))).await
     }
 
-    async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> Result<(), StoreError> {
+    async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> NotTold {
         let mut calls = JoinSet::new();
-        let mut outcome = Ok(());
+        let mut not = NotTold::default();
         for untold in all {
             if calls.len() >= CALLS_MAX
-                && let Some(Ok(Err(error))) = calls.join_next().await
+                && let Some(told) = calls.join_next().await
             {
-                outcome = Err(error);
+                not.note(told);
             }
             let registry = Arc::clone(self);
             calls.spawn(async move {
                 match untold {
-                    Untold::Count(base, pipe) => registry.tell_again(&base, pipe).await,
-                    Untold::Will(of) => registry.tell_will(&of).await,
+                    Untold::Count(base, pipe) => (registry.tell_again(&base, pipe).await, Some(base)),
+                    Untold::Will(of) => (registry.tell_will(&of).await, None),
                 }
             });
         }
         while let Some(told) = calls.join_next().await {
-            if let Ok(Err(error)) = told {
-                outcome = Err(error);
-            }
+            not.note(told);
         }
-        outcome
+        not
     }
 
     /// Has a new epoch begin for every pipe that Redis has in an older state than was heard.
@@ -205,7 +200,7 @@ impl Registry {
     pub async fn keep_told(self: Arc<Registry>) {
         let telling = async {
             loop {
-                let told = self.tell_untold().await;
+                let told = self.tell_untold().await.why.map_or(Ok(()), Err);
                 rest_after("who listens here is told once more", told, LEASE_RENEWED).await;
             }
         };
@@ -254,6 +249,25 @@ async fn rest_after(what: &str, done: Result<(), StoreError>, rest: Duration) {
         tracing::debug!("{what}: {error}");
     }
     tokio::time::sleep(rest).await;
+}
+
+/// What could not be told.
+#[derive(Default)]
+pub struct NotTold {
+    /// Of the pipes whose listeners it is.
+    pub bases: HashSet<String>,
+    /// Of the last of it.
+    pub why: Option<StoreError>,
+}
+
+impl NotTold {
+    fn note(&mut self, told: Result<(Result<(), StoreError>, Option<String>), JoinError>) {
+        // A task that ends without an answer has panicked, or the runtime stops.
+        if let Ok((Err(error), base)) = told {
+            self.bases.extend(base);
+            self.why = Some(error);
+        }
+    }
 }
 
 enum Untold {
