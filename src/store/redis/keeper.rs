@@ -37,7 +37,8 @@ impl Keeper {
         let opening = Arc::clone(&server.opening).try_lock_owned().ok();
         let replicas_min = self.replicas_min;
         let (wait, listened, registry) = (self.wait, Arc::clone(&self.listened), Arc::clone(&self.registry));
-        let upkeep = Upkeep { server: Arc::clone(&server), asks_for_role, wait, replicas_min, registry: Arc::clone(&registry) };
+        let upkeep =
+            Upkeep { server: Arc::clone(&server), asks_for_role, wait, replicas_min, registry: Arc::clone(&registry) };
         let gate = Arc::clone(&self.gate);
         let subscriber = Subscriber { server: Arc::clone(&server), wait, gate, listened, registry };
         let tasks = vec![tokio::spawn(upkeep.run()), tokio::spawn(subscriber.run())];

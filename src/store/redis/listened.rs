@@ -51,8 +51,11 @@ struct Entry {
     doubt: Option<u64>,
     /// Who waits until it does.
     subscribing: Vec<oneshot::Sender<()>>,
-    /// Where the pipe stood when Redis was last told of the listeners; what comes behind it is heard.
+    /// Where the pipe stood when Redis was last told of the listeners.
     registered: Option<Newest>,
+    /// Where it stood when hearing began: what comes behind that is heard, or is lost. Whoever is registered later says
+    /// nothing of that.
+    began: Option<Newest>,
     /// The newest message that was heard since.
     newest: Option<Newest>,
     /// Publishers who wait until their messages have been heard here.
@@ -177,7 +180,10 @@ impl Listened {
             let is_latest = entry.counted == count.version && entry.listeners.count() == count.connections;
             // Answers overtake each other; a pipe in another epoch stands anew.
             if entry.registered.as_ref().is_none_or(|known| !newest.is_before(known)) {
-                entry.registered = Some(newest);
+                entry.registered = Some(newest.clone());
+            }
+            if entry.began.as_ref().is_none_or(|began| newest.is_before(began)) {
+                entry.began = Some(newest);
             }
             if !is_latest {
                 return;
@@ -220,9 +226,7 @@ impl Listened {
         table.doubted.retain(|base| not_told.contains(base));
         for (_, entry) in table.pipes.iter_mut().filter(|(base, _)| !not_told.contains(*base)) {
             entry.doubt = None;
-            if entry.registered.is_some() {
-                entry.newest = None;
-            }
+            entry.begin_anew();
             for ear in entry.listeners.ears().filter_map(|id| self.ear(id)).filter(|_| !not_told.is_empty()) {
                 ear.push([News::Lost(entry.pipe.clone())], None);
             }
@@ -238,7 +242,9 @@ impl Listened {
         let known = table.pipes.iter().flat_map(|(base, entry)| {
             // Both, when they are of two epochs: which of them is the later is not known here.
             let (heard, told) = match (&entry.newest, &entry.registered) {
-                (Some(heard), Some(told)) if told.is_before(heard) || told.position == heard.position => (Some(heard), None),
+                (Some(heard), Some(told)) if told.is_before(heard) || told.position == heard.position => {
+                    (Some(heard), None)
+                }
                 (Some(heard), Some(told)) if heard.is_before(told) => (None, Some(told)),
                 (heard, told) => (heard.as_ref(), told.as_ref()),
             };
@@ -267,7 +273,7 @@ impl Listened {
         let mut table = self.table();
         let entry = table.pipes.get_mut(base)?;
         let (position, pipe) = (delivery.position, &delivery.pipe);
-        let next = match (&entry.newest, &entry.registered) {
+        let next = match (&entry.newest, &entry.began) {
             (Some(newest), _) => Some(newest.follow(position, delivery.id)),
             // What was on its way when Redis was told of the listeners comes too early, and does no harm.
             (None, Some(stood)) if stood.position.epoch == position.epoch && stood.position.index >= position.index => {
@@ -310,10 +316,14 @@ impl Listened {
 
     /// What a publisher waits for until its message has been heard here, if it will be. A repeat of another epoch than
     /// the pipe is in was heard before that began, or never will be.
-    pub fn hearing(&self, base: &str, Published { position, is_repeat, .. }: Published) -> Option<oneshot::Receiver<()>> {
+    pub fn hearing(
+        &self,
+        base: &str,
+        Published { position, is_repeat, .. }: Published,
+    ) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
         let entry = table.pipes.get_mut(base)?;
-        let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
+        let newest = entry.newest.as_ref().or(entry.began.as_ref())?.position;
         let is_heard = match newest.epoch == position.epoch {
             true => newest.index >= position.index,
             false => is_repeat,
@@ -348,12 +358,20 @@ impl Entry {
             doubt: None,
             subscribing: Vec::new(),
             registered: None,
+            began: None,
             newest: None,
             publishing: Vec::new(),
             told_lost: None,
             dismissed: Dismissed::default(),
             is_marked: false,
             is_missed: false,
+        }
+    }
+
+    /// The ears look for themselves what came before the pipe stood where it does now.
+    fn begin_anew(&mut self) {
+        if self.registered.is_some() {
+            (self.newest, self.began) = (None, self.registered.clone());
         }
     }
 }

@@ -74,7 +74,7 @@ impl Listened {
                 (false, Some(by)) => {
                     // Whoever listens from here on asks once more, which goes out behind this.
                     entry.unsubscribe();
-                    (entry.registered, entry.newest, entry.doubt) = (None, None, None);
+                    (entry.registered, entry.began, entry.newest, entry.doubt) = (None, None, None, None);
                     entry.dismissed = Dismissed::default();
                     table.doubted.remove(&base);
                     table.forget(&base);
@@ -184,9 +184,7 @@ impl Listened {
             let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.doubt == Some(*version)) else { continue };
             entry.doubt = None;
             table.doubted.remove(base);
-            if entry.registered.is_some() {
-                entry.newest = None;
-            }
+            entry.begin_anew();
             for ear in entry.listeners.ears().filter_map(|id| self.ears.get(usize::from(id.0))) {
                 ear.push([News::Lost(pipe.clone())], None);
             }

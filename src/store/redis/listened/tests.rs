@@ -112,6 +112,23 @@ fn of_each_pipe_that_has_messages_the_newest_is_compared_or_those_of_two_epochs(
 }
 
 #[test]
+fn a_lost_announcement_is_not_passed_over_by_whoever_is_registered_behind_it() {
+    let (listened, ear) = registered(5);
+    let register = |index| {
+        let count = listened.count(BASE, Mark::Leave);
+        listened.told(BASE, count, at_rest(newest(1, index)));
+    };
+    register(6);
+    assert!(listened.is_behind(BASE, at(1, 6)));
+    listened.heard(BASE, &delivery(at(1, 7), 7), Vec::new());
+    assert_eq!(told(&ear), [0, 7]);
+    // The ears have looked for themselves.
+    register(9);
+    listened.lost_all_but(&HashSet::new());
+    assert!(!listened.is_behind(BASE, at(1, 9)) && listened.is_behind(BASE, at(1, 10)));
+}
+
+#[test]
 fn a_jump_and_another_epoch_are_told_as_lost() {
     let (listened, ear) = registered(10);
     for (epoch, index) in [(1, 12), (1, 13), (2, 1), (2, 2), (2, 9)] {
