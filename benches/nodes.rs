@@ -1,7 +1,7 @@
 //! What many nodes over one store cost, beside one node with the embedded store, measured in the same run.
 //!
 //!     cargo bench --bench nodes
-//!     cargo bench --bench nodes -- latency      # one table: latency, flood or memory
+//!     cargo bench --bench nodes -- latency      # one table: latency, flood, memory or churn
 //!
 //! *latency*: one message at a time, from before its INSERT is sent until one browser has it. `embedded`: one node.
 //! `same`: two nodes over Redis, browser and publisher at the same; `across`: the browser is at the other.
@@ -23,11 +23,23 @@
 //! * *Redis bytes*: by its `used_memory`, for each of the things named. *Redis µs*, *node µs*: processor time to bring
 //!   one about. *node bytes*: resident, of the node that did.
 //! * *idle*: Redis with so many nodes that do nothing: commands a second, and its processor time in microseconds a second.
+//!
+//! *churn*: browsers of two nodes take and leave pipes that nobody has heard of, while one message after the other goes
+//! from a publisher at one node to a browser at the other, on a pipe that stays.
+//!
+//! * *pipes/s*: that have appeared and disappeared. *Redis*, *nodes*: processor time for one that does both, in
+//!   microseconds, of both nodes together, without what the messages take. *subscribe*: from a command to its answer, of
+//!   100 pipes, or of one where they come one by one.
+//! * *median*, *99 %*: microseconds of a message; *ratio*: to that without churn. A message that had to wait for the one
+//!   before has waited since it was due. Browsers, publisher, nodes and Redis share the cores of one machine: where the
+//!   pipes are as many as can be, a message waits for a core as well.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../tests/world/browser.rs"]
 #[allow(dead_code)]
 mod browser;
+#[path = "nodes/churn.rs"]
+mod churn;
 #[path = "nodes/flood.rs"]
 mod flood;
 #[path = "nodes/house.rs"]
@@ -50,7 +62,13 @@ fn main() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    for (name, table) in [("latency", latency::table as fn()), ("flood", flood::table), ("memory", memory::table)] {
+    let tables = [
+        ("latency", latency::table as fn()),
+        ("flood", flood::table),
+        ("memory", memory::table),
+        ("churn", churn::table),
+    ];
+    for (name, table) in tables {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
             println!("{name}\n");
             table();

@@ -184,10 +184,11 @@ impl Hub {
         &self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize].pipe
     }
 
-    /// Up to where the pipe of a subscription has gone by here, unless something of it is being read.
+    /// Up to where a subscription has its pipe, unless something of it is being read: whoever is held may have read further
+    /// than has gone by here.
     pub fn position(&self, subscription: SubscriptionId) -> Option<Position> {
         let heard = &self.pipes[self.subscriptions[subscription.0 as usize].pipe as usize];
-        heard.follower.has()
+        self.held.get(&subscription).map_or(heard.follower.has(), |held| held.follower.has())
     }
 
     /// Finds the subscriptions of a connection by looking at all there are: for when its session has broken and

@@ -1,6 +1,7 @@
 //! The order of steps: what happens, one after the other, when somebody publishes, logs in, comes or goes.
 //! Both front ends speak to the store through here.
 
+mod at_once;
 mod browsers;
 mod clients;
 mod connections;

@@ -117,7 +117,8 @@ pub trait Store: Send + Sync {
     }
 
     /// Some of what nodes listened to that are gone, and that nobody has seen to yet. The counts are without it already.
-    /// While one node sees to it the others are told of nothing.
+    /// While one node sees to it the others are told of nothing. Also users of this node who are gone, when the store has
+    /// gone back and takes them to be here.
     async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
         Ok(Vec::new())
     }
@@ -319,10 +320,19 @@ pub struct PageMax {
 pub struct Page {
     /// Oldest first.
     pub messages: Vec<Arc<Delivery>>,
-    /// What was published up to here is among these or the pages before, or it is not kept.
+    /// What was published up to here is among these or the pages before, or it is not kept. The epoch is the pipe's,
+    /// also when the messages are of one before.
     pub up_to: Position,
     /// Whether the pipe keeps more behind `up_to`.
     pub more: bool,
+}
+
+impl Page {
+    /// The place before the first of its messages: nothing that is kept stands between there and the first.
+    pub fn starts_behind(&self) -> Position {
+        let first = self.messages.first();
+        first.map_or(self.up_to, |first| Position { index: first.position.index.saturating_sub(1), ..self.up_to })
+    }
 }
 
 /// What could be had of what was missed.

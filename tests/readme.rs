@@ -244,7 +244,7 @@ fn the_tests_that_show_what_is_delivered_are_there() {
                 target = source;
             } else if !std::path::Path::new(name).exists() {
                 let (before, _) = target.split_once(&format!("fn {name}(")).unwrap_or_else(|| panic!("no test {name}"));
-                let attribute = before.trim_end().trim_end_matches("async").trim_end().lines().last().unwrap();
+                let attribute = before.trim_end().trim_end_matches("async").trim_end().lines().last().unwrap().trim();
                 assert!(attribute.starts_with("#[") && attribute.contains("test"), "{name} is no test: {attribute}");
             }
         }

@@ -167,7 +167,7 @@ fn info(house: &House, name: &str) -> u64 {
 }
 
 /// The first line of an answer, and what follows.
-fn ask(house: &House, command: &str) -> (String, BufReader<TcpStream>) {
+pub fn ask(house: &House, command: &str) -> (String, BufReader<TcpStream>) {
     let address = house.servers[0].address();
     let address = address.trim_start_matches("redis://").trim_end_matches("/0");
     let mut socket = BufReader::new(TcpStream::connect(address).expect("Redis listens"));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
+use super::at_once::at_once;
 use super::{
     EarId, Listening, Node, Page, PageMax, Present, Publish, Published, Record, Recovered, Seen, Since, StoreError,
 };
@@ -145,13 +146,8 @@ impl Node {
         take: &[Pipe],
         leave: &[Pipe],
     ) -> Result<Vec<Listening>, StoreError> {
-        for pipe in leave {
-            self.leave(visitor, pipe).await;
-        }
-        let mut listening = Vec::with_capacity(take.len());
-        for pipe in take {
-            listening.push(self.take(visitor, pipe).await);
-        }
+        at_once(leave.iter().map(|pipe| self.leave(visitor, pipe))).await;
+        let listening = at_once(take.iter().map(|pipe| self.take(visitor, pipe))).await;
         listening.into_iter().collect()
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Wanted {
     step: Step,
     /// Whether the browser was told from where it has the pipe.
     is_told: bool,
+    /// Whether something was lost since, of which it is still to be told.
+    has_gap: bool,
 }
 
 /// From where somebody wants to have a pipe.
@@ -115,7 +117,7 @@ impl Session {
         for (subscription, start) in wanted {
             around.hub.hold(subscription, bytes_max);
             let step = Step::Join(Position { epoch: 0, index: 0 });
-            following.pipes.push_back(Wanted { subscription, start, step, is_told: false });
+            following.pipes.push_back(Wanted { subscription, start, step, is_told: false, has_gap: false });
         }
         let take = following.pipes.iter().map(|wanted| around.hub.pipe(wanted.subscription).clone()).collect();
         let ask = Ask::Listen { visitor: self.visitor(), take, leave, login: None };
@@ -197,7 +199,7 @@ impl Session {
         }
     }
 
-    /// Tells, once, from where the browser has the pipe.
+    /// Tells from where the browser has the pipe: once, and again when something was lost since.
     fn tell_start(
         &self,
         id: Option<u64>,
@@ -206,11 +208,15 @@ impl Session {
         recovered: Option<bool>,
         around: &mut Surroundings<'_>,
     ) {
-        if self.generation == Generation::Five && !wanted.is_told {
+        if self.generation == Generation::Five {
             let pipe = around.hub.pipe(wanted.subscription).shown_name();
-            around.outboxes.push(self.id.slot, five::subscribed(id, pipe, Some(position), recovered));
+            if !wanted.is_told {
+                around.outboxes.push(self.id.slot, five::subscribed(id, pipe, Some(position), recovered));
+            } else if wanted.has_gap {
+                around.outboxes.push(self.id.slot, five::gap(pipe, position));
+            }
         }
-        wanted.is_told = true;
+        (wanted.is_told, wanted.has_gap) = (true, false);
     }
 
     /// All pipes are listened to.
@@ -240,11 +246,12 @@ impl Session {
                 self.push_missed(&page, around);
             }
             Recovered::Lost(now) if wanted.is_told => {
-                wanted.step = Step::Join(now);
-                if self.generation == Generation::Five {
-                    let gap = five::gap(around.hub.pipe(wanted.subscription).shown_name(), now);
-                    around.outboxes.push(self.id.slot, gap);
-                }
+                wanted.has_gap = true;
+                wanted.step = match (wanted.start.otherwise, wanted.step) {
+                    // What is still kept behind it is still to be delivered.
+                    (Otherwise::Untaken, Step::Recover(after)) => Step::Read(Since::After(after.index)),
+                    _ => Step::Join(now),
+                };
             }
             Recovered::Lost(now) => wanted.step = wanted.start.otherwise.step(now),
         }
@@ -255,12 +262,16 @@ impl Session {
         let id = following.id;
         let Some(wanted) = following.pipes.front_mut() else { return };
         if wanted.start.otherwise == Otherwise::Untaken {
-            wanted.step = if page.more { Step::Recover(page.up_to) } else { Step::Join(page.up_to) };
+            // What is of an epoch that is over is read and not recovered: nothing of it is vouched for.
+            let is_over = page.messages.last().is_some_and(|last| last.position.epoch != page.up_to.epoch);
+            wanted.step = match page.more {
+                true if is_over => Step::Read(Since::After(page.up_to.index)),
+                true => Step::Recover(page.up_to),
+                false => Step::Join(page.up_to),
+            };
             // Nothing that is not taken stands between here and the first of these.
-            let before = |first: u64| Position { index: first.saturating_sub(1), ..page.up_to };
-            let position = page.messages.first().map_or(page.up_to, |first| before(first.position.index));
             let recovered = wanted.start.behind.map(|_| false);
-            self.tell_start(id, wanted, position, recovered, around);
+            self.tell_start(id, wanted, page.starts_behind(), recovered, around);
             return self.push_missed(page, around);
         }
         wanted.step = if page.more { Step::Read(Since::After(page.up_to.index)) } else { Step::Join(page.up_to) };

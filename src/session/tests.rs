@@ -367,3 +367,17 @@ fn a_device_is_sent_what_it_missed_of_its_users_log_and_says_what_it_has_taken()
         session.answered(Answer::Taken(Ok(())), &mut world.around());
     }
 }
+
+#[test]
+fn what_has_waited_for_a_user_since_an_epoch_that_is_over_is_read_and_the_rest_recovered() {
+    let mut world = World::new();
+    let (mut session, _) = world.open(Some(credentials()), 4);
+    session.answered(Answer::Authorised(Ok(true)), &mut world.around());
+    session.answered(listening(1), &mut world.around());
+    let old = page(1..=2, true);
+    let old = Page { up_to: Position { epoch: 2, ..old.up_to }, ..old };
+    let next = session.answered(Answer::Page(Ok(old)), &mut world.around());
+    assert!(matches!(next.ask, Some(Ask::Read { since: Since::After(2), .. })));
+    let next = session.answered(Answer::Page(Ok(page(3..=4, true))), &mut world.around());
+    assert!(matches!(next.ask, Some(Ask::Recover { after: Position { index: 4, .. }, .. })));
+}

@@ -21,9 +21,11 @@ mod listing;
 mod merge;
 mod moving;
 mod nodes;
+mod outdated;
 mod publishing;
 mod record;
 mod refusal;
+mod registering;
 mod registry;
 mod replication;
 mod script;
@@ -136,6 +138,7 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     store.telling = vec![
         tokio::spawn(Arc::clone(&registry).keep_lease()),
         tokio::spawn(Arc::clone(&registry).keep_told()),
+        tokio::spawn(Arc::clone(&registry).keep_up_to_date()),
         tokio::spawn(Arc::clone(&registry).keep_comparing(Arc::clone(&store.gate))),
     ];
     leased.map(|()| Arc::new(store))
@@ -206,11 +209,10 @@ impl Redis {
         self.commands.ask(&call, again).await?.truth()
     }
 
-    fn limits(&self, call: &mut Call, max: PageMax, pipe: &Pipe) {
+    fn limits(&self, call: &mut Call, max: PageMax) {
         // More than JavaScript's numbers is more than there is.
         let most = |number: usize| (number as u64).min(1 << 53);
-        call.arg(self.now()).arg(most(max.messages)).arg(most(max.bytes));
-        begin(call, pipe);
+        call.arg(self.now()).arg(most(max.messages)).arg(most(max.bytes)).arg(new_epoch());
     }
 }
 
@@ -223,7 +225,8 @@ fn page_of(pipe: &Pipe, position: Position, more: bool, mut answer: Answer) -> R
         page.messages.push(Arc::new(message.ok_or_else(damaged)?));
     }
     if let Some(last) = page.messages.last().filter(|_| more) {
-        page.up_to = last.position;
+        // Its epoch may be one that is over.
+        page.up_to.index = last.position.index;
     }
     Ok(page)
 }
@@ -317,7 +320,7 @@ impl Store for Redis {
     async fn recover(&self, pipe: &Pipe, after: Position, max: PageMax) -> Result<Recovered, StoreError> {
         let mut call = self.commands.scripts().recover.on(&[keys::base_of(pipe)]);
         call.arg(after.epoch).arg(after.index);
-        self.limits(&mut call, max, pipe);
+        self.limits(&mut call, max);
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         let position = Position { epoch: answer.number()?, index: answer.number()? };
         let (is_lost, more) = (answer.truth()?, answer.truth()?);
@@ -342,7 +345,7 @@ impl Store for Redis {
             Since::Newest(count) => call.arg("newest").arg(count.min(1 << 53)),
             Since::Untaken => call.arg("untaken").arg(0),
         };
-        self.limits(&mut call, max, pipe);
+        self.limits(&mut call, max);
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
         let position = Position { epoch: answer.number()?, index: answer.number()? };
         let more = answer.truth()?;

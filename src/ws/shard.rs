@@ -334,7 +334,7 @@ impl Shard {
             Whose::Connection(id) => self.connection_answered(id, answer, now, ask),
             Whose::Pipe(missing) => {
                 self.recovering = self.recovering.saturating_sub(1);
-                self.recovered(missing, answer);
+                self.recovered(missing, answer, ask);
                 self.catch_up(ask);
             }
         }

@@ -1,5 +1,7 @@
 //! Some nodes over one store, each with a way to it that can be cut, and their browsers and SQL clients.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use mysql_async::prelude::Queryable;
@@ -8,7 +10,8 @@ use rustix::process::Signal;
 use tokio::task::block_in_place;
 
 use super::doors::{Door, Doors};
-use super::judge;
+use super::gaps::Provoked;
+use super::judge::{self, Histories};
 use super::listener::{Generation, Listener, Story, THE_END};
 use super::load::{PIPES, Told};
 use super::node::{Home, Node};
@@ -17,9 +20,9 @@ use super::server::Redis;
 use super::{connect, until};
 
 /// How many messages each pipe keeps: more than is published while somebody is away for a moment.
-const LENGTH: u64 = 1_000;
+const LENGTH: usize = 1_000;
 /// Of each generation; they are dealt to the nodes in turn.
-const FIVES: usize = 6;
+pub const FIVES: usize = 6;
 const FOURS: usize = 3;
 pub const PASSWORD: &str = "secret";
 
@@ -31,27 +34,43 @@ pub struct House {
     /// Of those that are not there now.
     homes: Vec<Option<Home>>,
     listeners: Vec<JoinHandle<Story>>,
+    /// How many gaps they were told of.
+    gaps: Arc<AtomicUsize>,
 }
 
 impl House {
     /// Three nodes, each behind a way of its own.
     pub async fn over(redis: &Redis) -> House {
+        let house = House::that_forgets(redis).await;
+        house.keep().await;
+        house
+    }
+
+    /// The same, where pipes keep nothing but their recovery windows.
+    pub async fn that_forgets(redis: &Redis) -> House {
         let mut ways = Vec::new();
         for _ in 0..3 {
             ways.push(Proxy::to(redis.socket()).await);
         }
         let stores: Vec<String> = ways.iter().map(Proxy::url).collect();
-        House { ways, ..House::at(&stores, &[]).await }
+        House { ways, ..House::of(&stores, &[]) }
     }
 
     /// A node for each of these addresses of the store, with these flags besides.
     pub async fn at(stores: &[String], more: &[&str]) -> House {
+        let house = House::of(stores, more);
+        house.keep().await;
+        house
+    }
+
+    fn of(stores: &[String], more: &[&str]) -> House {
         let mut house = House {
             doors: Doors::default(),
             ways: Vec::new(),
             nodes: Vec::new(),
             homes: Vec::new(),
             listeners: Vec::new(),
+            gaps: Arc::default(),
         };
         for (number, store) in stores.iter().enumerate() {
             // Not every browser here answers pings.
@@ -61,9 +80,12 @@ impl House {
             house.homes.push(Some(Home::new(&[&flags, more].concat())));
             house.start(number);
         }
-        let rows = PIPES.map(|pipe| format!("('{pipe}', {LENGTH})")).join(", ");
-        house.tell(0, &format!("INSERT INTO pipes_settings (name, length) VALUES {rows}")).await;
         house
+    }
+
+    async fn keep(&self) {
+        let rows = PIPES.map(|pipe| format!("('{pipe}', {LENGTH})")).join(", ");
+        self.tell(0, &format!("INSERT INTO pipes_settings (name, length) VALUES {rows}")).await;
     }
 
     pub fn count(&self) -> usize {
@@ -134,41 +156,41 @@ impl House {
     pub async fn fill(&mut self) {
         for number in 0..FIVES + FOURS {
             let generation = if number < FIVES { Generation::Five } else { Generation::Four };
-            self.listeners.push(Listener::attach(generation, number, &self.doors, number % self.nodes.len()));
+            let node = number % self.nodes.len();
+            self.listeners.push(Listener::attach(generation, number, &self.doors, node, &self.gaps));
         }
         self.until_full().await;
     }
 
     /// Waits until every node counts every browser that listens to [`PIPES`], once.
     pub async fn until_full(&self) {
-        let users = (FIVES + FOURS).to_string();
+        let users = self.listeners.len().to_string();
         let rows: Vec<[&str; 2]> = PIPES.iter().map(|pipe| [*pipe, &users]).collect();
-        let rows: Vec<&[&str]> = rows.iter().map(|row| row.as_slice()).collect();
+        let rows: Vec<&[&str]> = rows.iter().map(|row| row.as_slice()).filter(|_| users != "0").collect();
         let names = PIPES.map(|pipe| format!("'{pipe}'")).join(", ");
-        self.until_all_say(&format!("SELECT name, users FROM pipes WHERE name IN ({names})"), &rows).await;
+        let heard = format!("SELECT name, users FROM pipes WHERE name IN ({names}) AND users > 0");
+        self.until_all_say(&heard, &rows).await;
     }
 
-    /// When everybody is there again: all that was acknowledged was heard, nobody was told of a gap, and every node ends
-    /// in good order.
+    /// Waits until browsers of generation 5 were told of so many gaps, all of them together.
+    pub async fn until_gaps(&self, count: usize) {
+        until(&true, async || self.gaps.load(Ordering::Relaxed) >= count).await;
+    }
+
+    /// When everybody is there again: all that was acknowledged was heard and is kept, nobody was told of a gap, and every
+    /// node ends in good order.
     pub async fn end(self, told: &[Told]) {
-        assert_eq!(self.gaps_declared().await, 0, "none was provoked");
-        assert_eq!(self.ended(told, false).await, 0, "none was provoked");
+        self.end_with(told, Provoked::nothing()).await;
     }
 
-    /// The same where a gap was provoked, and must have been declared.
-    pub async fn end_with_gaps(self, told: &[Told]) {
-        assert!(self.gaps_declared().await > 0);
-        assert!(self.ended(told, true).await > 0);
+    /// The same where gaps were provoked: those were told of, and no other.
+    pub async fn end_with(self, told: &[Told], provoked: Provoked) {
+        judge::all_is_kept(told, &self.histories().await, LENGTH);
+        self.end_with_losses(told, provoked).await;
     }
 
-    /// The same where servers died that had been heard: there may be gaps, or none.
-    pub async fn end_where_gaps_may_be(self, told: &[Told]) {
-        let gaps = self.ended(told, true).await;
-        println!("browsers were told of {gaps} gaps");
-    }
-
-    /// Answers how many gaps browsers were told of.
-    async fn ended(mut self, told: &[Told], is_gap_provoked: bool) -> usize {
+    /// The same where Redis may have lost what was acknowledged.
+    pub async fn end_with_losses(mut self, told: &[Told], provoked: Provoked) {
         self.until_full().await;
         let number = self.living().next().expect("a node that is there");
         for pipe in PIPES {
@@ -176,11 +198,32 @@ impl House {
         }
         let ended = self.listeners.drain(..).map(|one| block_in_place(|| one.join()).expect("it has said why"));
         let stories: Vec<Story> = ended.collect();
-        judge::compare(told, &stories, is_gap_provoked);
+        let gaps = judge::compare(told, &stories, &provoked, &self.histories().await);
+        println!("browsers were told of {gaps} gaps");
+        assert_eq!(self.gaps_declared().await > 0, gaps > 0, "as nodes count them");
         for number in self.living().collect::<Vec<_>>() {
             self.stop(number);
         }
-        stories.iter().map(Story::gaps).sum()
+    }
+
+    /// What the pipes have that keep anything.
+    async fn histories(&self) -> Histories {
+        let mut histories = Histories::new();
+        let number = self.living().next().expect("a node that is there");
+        for row in self.ask(number, "SELECT name FROM pipes_settings").await {
+            let pipe = PIPES.into_iter().find(|pipe| *pipe == row[0]).expect("one of these");
+            let select = format!("SELECT position, message FROM pipes_messages WHERE name = '{pipe}'");
+            let rows = match self.tried(number, &select).await {
+                Ok(rows) => rows,
+                // No node reads the whole of a pipe that has something of a newer version.
+                Err(error) if error.to_string().contains("none of ours") => continue,
+                Err(error) => panic!("{select}: {error}"),
+            };
+            let index = |position: &str| position.split('-').next_back().and_then(|index| index.parse().ok());
+            let kept = rows.iter().map(|row| (index(&row[0]).expect("an index"), row[1].clone()));
+            histories.insert(pipe, kept.collect());
+        }
+        histories
     }
 
     pub async fn publish(&self, number: usize, pipe: &str, text: &str) {

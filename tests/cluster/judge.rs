@@ -2,18 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::listener::{Generation, Heard, Story};
+use super::gaps::{self, Provoked};
+use super::listener::{Generation, Heard, Place, Story};
 use super::load::{PIPES, Told, parse};
 
 /// What was acknowledged on one pipe, by publisher.
 type Acknowledged = BTreeMap<usize, BTreeSet<u64>>;
 
-/// Where a gap was provoked, browsers of generation 4, who are told of none, may lack something anywhere.
+/// What the pipes that keep their messages have in the end: of each the texts by index.
+pub type Histories = BTreeMap<&'static str, BTreeMap<u64, String>>;
+
+/// Where a gap was provoked, browsers of generation 4, who are told of none, may lack something anywhere. Answers how many
+/// gaps those of generation 5 were told of.
 ///
 /// # Panics
 /// A browser lacks something that was acknowledged and was not told of a gap there, or has something twice or in another
-/// order, or another message than somebody else in the same place.
-pub fn compare(told: &[Told], stories: &[Story], is_gap_provoked: bool) {
+/// order, or another message than somebody else in the same place; or the gaps are not those that were provoked.
+pub fn compare(told: &[Told], stories: &[Story], provoked: &Provoked, histories: &Histories) -> usize {
     let mut places = BTreeMap::new();
     for pipe in PIPES {
         let mut acknowledged = Acknowledged::new();
@@ -22,7 +27,7 @@ pub fn compare(told: &[Told], stories: &[Story], is_gap_provoked: bool) {
         }
         for story in stories {
             let who = format!("browser {} of generation {:?} on {pipe}", story.number, story.generation);
-            let may_always_lack = is_gap_provoked && story.generation == Generation::Four;
+            let may_always_lack = provoked.is_anything() && story.generation == Generation::Four;
             walk(&who, &story.pipes[pipe], &acknowledged, may_always_lack);
         }
         let fives = stories.iter().filter(|story| story.generation == Generation::Five);
@@ -33,7 +38,20 @@ pub fn compare(told: &[Told], stories: &[Story], is_gap_provoked: bool) {
             }
         }
     }
-    indexes_are_right(told, &places);
+    indexes_are_right(told, &places, &gaps::ends(stories));
+    gaps::count(stories, provoked, histories)
+}
+
+/// # Panics
+/// A pipe that keeps so many messages has not what was acknowledged, where it was.
+pub fn all_is_kept(told: &[Told], histories: &Histories, length: usize) {
+    for Told { pipe, publisher, number, index } in told {
+        let is_kept = |kept: &&BTreeMap<u64, String>| kept.len() < length || kept.keys().next() <= index.as_ref();
+        if let (Some(index), Some(kept)) = (index, histories.get(pipe).filter(is_kept)) {
+            let text = kept.get(index).map(String::as_str);
+            assert_eq!(text.and_then(parse), Some((*publisher, *number)), "at {index} of {pipe}");
+        }
+    }
 }
 
 /// One browser's way through one pipe.
@@ -63,8 +81,9 @@ fn walk(who: &str, heard: &[Heard], acknowledged: &Acknowledged, may_always_lack
     }
 }
 
-/// What publishers were told of the place of a message is where browsers have heard it.
-fn indexes_are_right(told: &[Told], places: &BTreeMap<(&str, (u64, u64)), &String>) {
+/// What publishers were told of the place of a message is where browsers have heard it. What was said again after it was
+/// lost is in another place; and may be nowhere for those who pass over it with a gap.
+fn indexes_are_right(told: &[Told], places: &BTreeMap<(&str, Place), &String>, passed_over: &BTreeMap<&str, u64>) {
     let mut heard: BTreeMap<(&str, (usize, u64)), Vec<u64>> = BTreeMap::new();
     for ((pipe, (_, index)), text) in places {
         if let Some(message) = parse(text) {
@@ -73,7 +92,11 @@ fn indexes_are_right(told: &[Told], places: &BTreeMap<(&str, (u64, u64)), &Strin
     }
     for Told { pipe, publisher, number, index } in told {
         if let (Some(index), Some(heard)) = (index, heard.get(&(*pipe, (*publisher, *number)))) {
-            assert!(heard.contains(index), "{pipe}: {publisher} was told {index} of {number}, and it is at {heard:?}");
+            let is_passed_over = passed_over.get(pipe).is_some_and(|end| index <= end);
+            assert!(
+                heard.contains(index) || is_passed_over,
+                "{pipe}: {publisher} was told {index} of {number}, and it is at {heard:?}"
+            );
         }
     }
 }
@@ -83,7 +106,7 @@ mod tests {
 
     fn heard(texts: &[&str]) -> Vec<Heard> {
         let one = |text: &&str| match *text {
-            "gap" => Heard::Gap,
+            "gap" => Heard::Gap { from: (1, 1), to: (1, 2) },
             text => Heard::Message { text: text.to_owned(), position: None },
         };
         texts.iter().map(one).collect()

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -23,12 +25,15 @@ pub enum Generation {
     Five,
 }
 
+/// An epoch of a pipe and an index in it.
+pub type Place = (u64, u64);
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Heard {
     /// A text, and where it stands, which generation 4 is not told.
-    Message { text: String, position: Option<(u64, u64)> },
-    /// It was told that something is lost.
-    Gap,
+    Message { text: String, position: Option<Place> },
+    /// It was told that something is lost behind where it was, and where the pipe is now.
+    Gap { from: Place, to: Place },
     /// A browser of generation 4 was not connected for a moment.
     Away,
 }
@@ -46,20 +51,34 @@ pub struct Listener {
     /// Where it is, or at the next one that is there.
     node: usize,
     comings: usize,
-    positions: BTreeMap<String, (u64, u64)>,
+    positions: BTreeMap<String, Place>,
     /// Pipes whose end it has heard.
     at_end: usize,
+    /// How many gaps all of them were told of.
+    gaps: Arc<AtomicUsize>,
 }
 
 type Socket = WebSocket<TcpStream>;
 
 impl Listener {
     /// Comes to this node first. The thread ends when it has heard the end of every pipe.
-    pub fn attach(generation: Generation, number: usize, doors: &Doors, node: usize) -> JoinHandle<Story> {
+    pub fn attach(
+        generation: Generation,
+        number: usize,
+        doors: &Doors,
+        node: usize,
+        gaps: &Arc<AtomicUsize>,
+    ) -> JoinHandle<Story> {
         let pipes = PIPES.map(|pipe| (pipe.to_owned(), Vec::new())).into();
-        let story = Story { generation, number, pipes };
-        let listener =
-            Listener { story, doors: doors.clone(), node, comings: 0, positions: BTreeMap::new(), at_end: 0 };
+        let listener = Listener {
+            story: Story { generation, number, pipes },
+            doors: doors.clone(),
+            node,
+            comings: 0,
+            positions: BTreeMap::new(),
+            at_end: 0,
+            gaps: Arc::clone(gaps),
+        };
         std::thread::spawn(move || listener.run())
     }
 
@@ -162,11 +181,11 @@ impl Listener {
             Some("subscribed") => match (self.positions.insert(pipe.clone(), place()), &told["recovered"]) {
                 (None, _) => {}
                 (Some(before), Value::Bool(true)) => assert_eq!(before, place(), "browser {number}: {told}"),
-                (Some(_), _) => self.story.pipes.get_mut(&pipe).expect("its own").push(Heard::Gap),
+                (Some(before), _) => self.note_gap(&pipe, before, place()),
             },
             Some("gap") => {
-                self.positions.insert(pipe.clone(), place());
-                self.story.pipes.get_mut(&pipe).expect("its own").push(Heard::Gap);
+                let before = self.positions.insert(pipe.clone(), place()).expect("it has subscribed");
+                self.note_gap(&pipe, before, place());
             }
             Some("message") => {
                 let (epoch, last) = self.positions.insert(pipe.clone(), place()).expect("it has subscribed");
@@ -178,6 +197,11 @@ impl Listener {
         Some(())
     }
 
+    fn note_gap(&mut self, pipe: &str, from: Place, to: Place) {
+        self.story.pipes.get_mut(pipe).expect("its own").push(Heard::Gap { from, to });
+        self.gaps.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn note(&mut self, pipe: &str, text: &Value, position: Option<(u64, u64)>) {
         let text = text.as_str().expect("a text").to_owned();
         self.at_end += usize::from(text == THE_END);
@@ -187,11 +211,4 @@ impl Listener {
 
 fn say(socket: &mut Socket, text: String) -> Option<()> {
     socket.send(Message::text(text)).ok()
-}
-
-impl Story {
-    /// How often it was told that something is lost.
-    pub fn gaps(&self) -> usize {
-        self.pipes.values().flatten().filter(|heard| **heard == Heard::Gap).count()
-    }
 }

@@ -1,10 +1,11 @@
 //! SQL clients that publish through any node until they are told to stop, and say what they were told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Error};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
@@ -15,6 +16,8 @@ use super::{DEADLINE, connect};
 /// What they publish to, in turn. Each keeps its messages for those who are away for a moment.
 pub const PIPES: [&str; 3] = ["first", "second", "third"];
 const PUBLISHERS: usize = 4;
+/// More than anybody ever says.
+pub const UNLIMITED: usize = 1 << 20;
 /// A publisher tries to say something so often at most, so that nobody who is away misses more than the pipes keep.
 const PACE: Duration = Duration::from_millis(20);
 
@@ -33,6 +36,8 @@ pub struct Told {
 pub struct Load {
     stop: watch::Sender<bool>,
     acknowledged: watch::Receiver<u64>,
+    /// How many messages more may be said.
+    allowed: Arc<Semaphore>,
     clients: Vec<JoinHandle<Vec<Told>>>,
 }
 
@@ -46,11 +51,20 @@ struct Client {
     has_ids: bool,
     pace: Interval,
     acknowledged: watch::Sender<u64>,
+    allowed: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
 impl Load {
     pub fn begin(doors: &Doors) -> Load {
+        let load = Load::begin_slowly(doors);
+        load.allow(UNLIMITED);
+        load
+    }
+
+    /// Nothing is said but what is allowed.
+    pub fn begin_slowly(doors: &Doors) -> Load {
+        let allowed = Arc::new(Semaphore::new(0));
         let (stop, of_stop) = watch::channel(false);
         let (acknowledged, of_acknowledged) = watch::channel(0);
         let client = |number| Client {
@@ -61,10 +75,16 @@ impl Load {
             has_ids: number % 2 == 0,
             pace: pace(),
             acknowledged: acknowledged.clone(),
+            allowed: Arc::clone(&allowed),
             stop: of_stop.clone(),
         };
         let clients = (0..PUBLISHERS).map(|number| tokio::spawn(client(number).run())).collect();
-        Load { stop, acknowledged: of_acknowledged, clients }
+        Load { stop, acknowledged: of_acknowledged, allowed, clients }
+    }
+
+    /// So many messages more may be said.
+    pub fn allow(&self, count: usize) {
+        self.allowed.add_permits(count);
     }
 
     /// Waits until so many messages more were acknowledged.
@@ -77,6 +97,7 @@ impl Load {
     /// No more is published: what the clients were told.
     pub async fn end(self) -> Vec<Told> {
         self.stop.send_replace(true);
+        self.allowed.close();
         let mut told = Vec::new();
         for client in self.clients {
             told.extend(timeout(DEADLINE, client).await.expect("the last answer comes").unwrap());
@@ -106,6 +127,10 @@ impl Client {
     async fn run(mut self) -> Vec<Told> {
         let mut told = Vec::new();
         while !*self.stop.borrow() {
+            match self.allowed.acquire().await {
+                Ok(permit) => permit.forget(),
+                Err(_) => break,
+            }
             let number = 1 + told.len() as u64;
             let pipe = PIPES[number as usize % PIPES.len()];
             let index = self.publish(pipe, number).await;

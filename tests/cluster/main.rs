@@ -4,16 +4,21 @@
 //!
 //! A scenario has a house (`house`): three nodes, each with a way to its Redis that can be cut (`proxy`). Browsers listen
 //! to three pipes through everything that happens (`listener`), SQL clients publish to them (`load`), and in the end what
-//! was heard is compared with what was acknowledged (`judge`).
+//! was heard is compared with what was acknowledged (`judge`), and the gaps that were told with those that the scenario has
+//! provoked (`gaps`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod behind;
 #[allow(dead_code)]
 #[path = "../world/browser.rs"]
 mod browser;
 mod churn;
+mod cut;
 mod deaths;
 mod doors;
 mod failovers;
+mod gaps;
+mod hand_overs;
 mod house;
 mod judge;
 mod listener;

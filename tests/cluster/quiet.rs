@@ -39,4 +39,5 @@ async fn every_node_says_the_same_of_all() {
     house.until_all_say("SHOW GLOBAL STATUS LIKE 'frontend_online'", &[&["frontend_online", "4"]]).await;
     house.tell(0, "INSERT INTO users_data (id, data) VALUES (61, 'known everywhere')").await;
     house.until_all_say("SELECT data FROM users_data WHERE id = 61", &[&["known everywhere"]]).await;
+    house.end(&[]).await;
 }

@@ -59,6 +59,7 @@ async fn a_key_that_is_deleted_and_a_token_that_is_revoked_send_away_on_every_no
     for (_, five) in &mut staying {
         assert_eq!(five.ask(&json!({"do": "ping", "id": 1})), json!({"is": "answer", "id": 1}));
     }
+    house.end(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,4 +82,5 @@ async fn clients_and_browsers_are_listed_and_killed_from_any_node() {
     let id = mine(2).await[0][0].clone();
     house.tell(1, &format!("KILL {id}")).await;
     assert_eq!(browser.closed().0, 4102);
+    house.end(&[]).await;
 }

@@ -1,5 +1,7 @@
 //! A node of a newer version shares the store for a while.
 
+use super::gaps::{Provoked, Within};
+use super::house::FIVES;
 use super::load::Load;
 use super::server::Redis;
 use super::{House, all};
@@ -45,11 +47,15 @@ async fn a_message_of_a_newer_version_is_a_gap_that_is_declared_and_the_pipe_goe
     let mut house = House::over(&redis).await;
     house.fill().await;
     let mut load = Load::begin(&house.doors);
-    for _ in 0..if all() { 20 } else { 2 } {
+    let count = if all() { 20 } else { 2 };
+    for number in 1..=count {
         load.acknowledged(50).await;
         run(&redis, PUBLISH);
+        house.until_gaps(FIVES * number).await;
     }
     load.acknowledged(100).await;
     let told = load.end().await;
-    house.end_with_gaps(&told).await;
+    let browsers = (0..FIVES).collect();
+    let provoked = Provoked::within(Within { pipes: &["first"], browsers, count, messages_min: 1 });
+    house.end_with(&told, provoked).await;
 }

@@ -126,3 +126,34 @@ fn a_long_log_comes_in_pages_without_slowness() {
     }
     assert_eq!(world.status.browsers_too_slow(), 0);
 }
+
+/// A device that reads its log slowly, while so much is said to the user that what it has not read is trimmed.
+#[test]
+fn of_a_log_that_is_trimmed_while_it_is_read_the_rest_comes_behind_a_gap() {
+    let world = with_user(world(config()));
+    let tell_each = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            world.tell(user(42), &format!("\"{number}{}\"", "x".repeat(10_000)));
+        }
+    };
+    tell_each(0..900);
+    let mut device = Browser::five(world.address);
+    device.ask(&json!({"do": "hello", "user": 42, "key": "h4sh"}));
+    // It reads nothing more until all of this has been said; more is on the way to it than fits in between.
+    let last = 2_699;
+    tell_each(900..last + 1);
+    let (mut numbers, mut gaps) = (Vec::new(), 0);
+    while numbers.last() != Some(&last) {
+        let told = device.hear();
+        gaps += usize::from(told["is"] == "gap");
+        if told["is"] == "message" {
+            let text = told["data"].as_str().unwrap();
+            numbers.push(text.trim_end_matches('x').parse::<u32>().unwrap());
+        }
+    }
+    assert_eq!(gaps, 1);
+    let (before, after) = numbers.split_at(numbers.windows(2).position(|two| two[1] != two[0] + 1).unwrap() + 1);
+    assert_eq!(before, (0..before.len() as u32).collect::<Vec<_>>());
+    assert_eq!(after, (last + 1 - after.len() as u32..=last).collect::<Vec<_>>());
+    assert!(after.len() >= 1_000, "all that is still kept: {}", after.len());
+}

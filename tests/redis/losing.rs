@@ -141,6 +141,36 @@ fn who_repeats_an_insert_after_a_new_epoch_waits_for_nothing() {
 }
 
 #[test]
+fn a_pipe_that_has_begun_a_new_epoch_stays_in_it_when_connections_break_once_more() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("renewed");
+        node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+        node.listen(&pipe).await;
+        let old = node.publish(&pipe, "1").await.unwrap().position;
+        node.heard_until("1").await;
+        let break_connections = async || {
+            server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+            server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+            node.news_until(is_lost_all).await;
+        };
+        // Somebody else has published in its place.
+        server.ask(&["HSET", &key(&server, "1:n:renewed"), "id", "sixteen bytes 16"]);
+        break_connections().await;
+        let renewed = node.listen(&pipe).await;
+        assert_ne!(renewed.epoch, old.epoch);
+        assert_eq!(renewed.index, 1);
+        for index in 2..5 {
+            let position = node.publish(&pipe, &index.to_string()).await.unwrap().position;
+            assert_eq!(position, Position { index, ..renewed });
+            break_connections().await;
+        }
+        assert_eq!(node.recovered(&pipe, renewed).await.unwrap(), ["2", "3", "4"]);
+    });
+}
+
+#[test]
 fn a_lost_announcement_is_found_although_nothing_follows() {
     told(async {
         let server = Server::start();
@@ -196,6 +226,47 @@ fn a_pipe_that_cannot_be_compared_keeps_no_other_from_it() {
             for news in node.news_until(|news| matches!(news, News::Lost(_))).await {
                 quiet.retain(|pipe| !matches!(&news, News::Lost(lost) if lost == pipe));
             }
+        }
+    });
+}
+
+#[test]
+fn a_window_that_has_run_out_reaches_no_further_back_although_its_messages_were_empty() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("empty");
+        let start = node.listen(&pipe).await;
+        let empty = Publish { event: "".parse().unwrap(), ..publish(&pipe, "") };
+        let missed = node.store.publish(vec![empty]).await.unwrap()[0].position;
+        assert_eq!(node.recovered(&pipe, start).await.unwrap(), [""]);
+        assert_eq!(server.ask(&["DEL", &key(&server, "1:n:empty:window")]), ":1\r\n");
+        node.publish(&pipe, "after").await.unwrap();
+        assert_eq!(node.recovered(&pipe, missed).await.unwrap(), ["after"]);
+        assert_eq!(node.recovered(&pipe, start).await, None, "the empty one is missing");
+    });
+}
+
+#[test]
+fn a_pipe_whose_hash_alone_was_deleted_begins_anew_whatever_is_done_first() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        for first in ["history", "recover", "dismiss", "retain", "publish"] {
+            let log = log(7);
+            let before = node.publish(&log, "before").await.unwrap().position;
+            node.publish(&log, "before").await.unwrap();
+            assert_eq!(server.ask(&["DEL", &key(&server, "1:l:7")]), ":1\r\n");
+            match first {
+                "history" => assert_eq!(node.history(&log).await, [""; 0]),
+                "recover" => assert_eq!(node.recovered(&log, before).await, None),
+                "dismiss" => node.store.dismiss(&log).await.unwrap(),
+                "retain" => node.store.set_retention(&log, Retention::of_length(10)).await.unwrap(),
+                _ => {}
+            }
+            let after = node.publish(&log, "after").await.unwrap().position;
+            assert!(after.epoch != before.epoch && after.index == 1, "{first}: {after:?}");
+            assert_eq!(node.history(&log).await, ["after"], "{first}");
         }
     });
 }

@@ -14,6 +14,7 @@ mod losing;
 #[path = "../world/node.rs"]
 mod node;
 mod nodes;
+mod outdated;
 mod refusing;
 mod replicas;
 mod sentinels;
@@ -29,7 +30,7 @@ use clock::StillClock;
 use cometql::pipe::{ConnectionId, Event, Message, MessageId, Pipe, PipeName, Position, Retention};
 use cometql::store::redis::{Address, Config, Redis, open};
 use cometql::store::{
-    Ear, EarId, LeftBehind, News, PageMax, Peer, Publish, Published, Recovered, Since, Store, StoreError,
+    Ear, EarId, LeftBehind, News, PageMax, Peer, Publish, Published, Recovered, Shelf, Since, Store, StoreError,
 };
 use cometql::user::{TenantId, UserId};
 use server::Redis as Server;

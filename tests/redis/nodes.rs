@@ -206,3 +206,46 @@ fn what_cannot_be_taken_back_of_a_former_name_keeps_nobody_from_being_told() {
         until(true, async || server.ask(&["HKEYS", &listeners]).contains(&now)).await;
     });
 }
+
+#[test]
+fn who_was_said_to_have_gone_appears_again_although_everybody_has_forgotten_the_node() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        assert!(node.store.listen(&log(7), EarId(0)).await.unwrap().has_appeared);
+        let name = names(&server, "leases").remove(0);
+        // It is cut off from everything that it tells, and was gone for so long that nobody knows of it.
+        server.ask(&["ACL", "SETUSER", "default", "-evalsha"]);
+        server.ask(&["HDEL", &key(&server, "1:l:7"), "present"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        node.clock.forward(130_000);
+        server.ask(&["ACL", "SETUSER", "default", "+evalsha"]);
+        until(vec![log(7)], async || node.store.appeared().await).await;
+        assert_eq!(names(&server, "leases"), [name], "nobody had another name for it");
+        assert!(!node.store.listen(&log(7), EarId(0)).await.unwrap().has_appeared);
+        assert_eq!(node.store.appeared().await, [], "once");
+    });
+}
+
+#[test]
+fn a_node_that_was_taken_for_dead_has_one_other_name_however_many_ask_for_its_lease() {
+    told(async {
+        let mut server = Server::that_keeps();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        assert_eq!(node.store.peers().await.unwrap(), [Peer(1)]);
+        let name = names(&server, "leases").remove(0);
+        server.ask(&["ACL", "SETUSER", "default", "-evalsha"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        server.ask(&["HSET", "cometql:{nodes}:gone", &name, "1 1 0 - 0"]);
+        server.kill();
+        // All of them ask by the name that it has until then.
+        let ask = || node.store.peers();
+        let asked = async { tokio::join!(ask(), ask(), ask(), ask(), async { server.start_again() }) };
+        let (first, second, third, fourth, ()) = asked.await;
+        for peers in [first, second, third, fourth] {
+            assert_eq!(peers.unwrap(), [Peer(1)], "the number stays");
+        }
+        let leases = names(&server, "leases");
+        assert!(leases.len() == 1 && leases != [name], "{leases:?}");
+    });
+}

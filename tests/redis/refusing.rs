@@ -1,6 +1,7 @@
 //! A Redis that hangs, refuses, or is not what we need.
 
 use super::*;
+use crate::server::Sentinels;
 
 #[test]
 fn a_redis_that_hangs_is_noticed_in_time_and_is_used_again() {
@@ -191,5 +192,52 @@ fn a_redis_that_cannot_save_refuses_and_says_so_until_it_can() {
         until(true, async || server.ask(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:ok")).await;
         assert_eq!(node.publish(&pipe, "2").await.unwrap().position.index, 2);
         assert_eq!(node.history(&pipe).await, ["1", "2"]);
+    });
+}
+
+/// The rights that docs/REDIS.md says a user needs.
+fn needed_rights() -> Vec<&'static str> {
+    let line = include_str!("../../docs/REDIS.md").lines().find(|line| line.contains("with restricted rights needs"));
+    line.and_then(|line| line.split('`').nth(1)).expect("they stand there").split(' ').collect()
+}
+
+/// Lets a user in who has these rights and no others.
+fn let_in(server: &Server, rights: &[&str]) {
+    let user = ["ACL", "SETUSER", "cometql", "reset", "on", ">secret"];
+    assert_eq!(server.ask(&[&user[..], rights].concat()), "+OK\r\n");
+}
+
+async fn must_do_everything(node: &Node) {
+    let pipe = pipe("restricted");
+    node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+    node.listen(&pipe).await;
+    node.publish(&pipe, "heard").await.unwrap();
+    node.heard_until("heard").await;
+    assert_eq!(node.history(&pipe).await, ["heard"]);
+    assert_eq!(node.store.tenants(None, 9).await.unwrap(), [TenantId(1)]);
+}
+
+#[test]
+fn a_user_with_the_rights_of_the_documentation_does_everything_also_behind_sentinels() {
+    told(async {
+        let rights = needed_rights();
+        let server = Server::start();
+        let_in(&server, &rights);
+        must_do_everything(&Node::at(&format!("{}?user=cometql&pass=secret", server.url())).await).await;
+        let all = Sentinels::start();
+        all.servers.iter().for_each(|server| let_in(server, &rights));
+        must_do_everything(&Node::at(&all.url().replace("://", "://cometql:secret@")).await).await;
+    });
+}
+
+#[test]
+fn a_user_who_may_not_ask_for_the_version_is_told_so_at_the_start() {
+    told(async {
+        let server = Server::start();
+        let rights: Vec<&str> = needed_rights().into_iter().filter(|right| *right != "+info").collect();
+        let_in(&server, &rights);
+        let config = config_of(LONG_MILLIS, &format!("{}?user=cometql&pass=secret", server.url()));
+        let why = Node::configured(&config).await.err().map(reason).unwrap();
+        assert!(why.contains("may not do that") && why.contains("info"), "{why}");
     });
 }

@@ -68,3 +68,33 @@ fn who_waits_for_replicas_holds_nobody_up() {
         }
     });
 }
+
+#[test]
+fn with_too_few_replicas_redis_refuses_what_writes_and_lets_everybody_read() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let (pipe, other) = (pipe("few"), pipe("not_there"));
+        node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
+        let first = node.publish(&pipe, "first").await.unwrap().position;
+        node.publish(&pipe, "second").await.unwrap();
+        server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+        assert_eq!(node.history(&pipe).await, ["first", "second"]);
+        assert_eq!(node.recovered(&pipe, first).await.unwrap(), ["second"]);
+        assert_eq!(node.history(&other).await, [""; 0]);
+        assert_eq!(node.recovered(&other, first).await, None);
+        assert_eq!(node.store.listeners(&pipe).await.unwrap(), 0);
+        assert_eq!(node.store.retention(&pipe).await.unwrap(), Some(Retention::of_length(10)));
+        assert_eq!(node.store.records(TenantId(1), Shelf::Keys, None, 9).await.unwrap(), []);
+        for refused in [
+            node.publish(&pipe, "third").await.map(drop),
+            node.store.listen(&pipe, EarId(0)).await.map(drop),
+            node.store.set_retention(&pipe, Retention::of_length(5)).await,
+        ] {
+            let why = reason(refused.unwrap_err());
+            assert!(why.contains("too few replicas (min-replicas-to-write)"), "{why}");
+        }
+        server.ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+        assert_eq!(node.publish(&pipe, "third").await.unwrap().position.index, 3);
+    });
+}

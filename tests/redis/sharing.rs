@@ -93,6 +93,83 @@ fn a_thousand_pipes_appear_and_vanish() {
 }
 
 #[test]
+fn pipes_that_two_nodes_take_and_leave_all_at_once_are_counted_right_and_nothing_is_left_of_them() {
+    told(async {
+        let server = Server::start();
+        let nodes = [Node::on(&server, LONG_MILLIS).await, Node::on(&server, LONG_MILLIS).await];
+        let pipes: Vec<Pipe> = (0..200).map(|number| pipe(&format!("name_{number}"))).collect();
+        let listeners = async || {
+            let listened = nodes[0].store.listened(TenantId(1), None, 1_000).await.unwrap();
+            listened.into_iter().map(|(_, listeners)| listeners).collect::<Vec<u64>>()
+        };
+        // Of three that come to each pipe at each node two go again, while the others are still coming.
+        let mut steps = tokio::task::JoinSet::new();
+        for (pipe, number) in pipes.iter().flat_map(|pipe| (0..3).map(move |number| (pipe.clone(), number))) {
+            for node in &nodes {
+                let (store, pipe) = (Arc::clone(&node.store), pipe.clone());
+                steps.spawn(async move {
+                    assert!(store.listen(&pipe, EarId(0)).await.unwrap().listeners >= 1);
+                    if number > 0 {
+                        store.unlisten(&pipe, EarId(0)).await.unwrap();
+                    }
+                });
+            }
+        }
+        assert_eq!(steps.join_all().await.len(), 1_200);
+        assert_eq!(listeners().await, vec![2; 200]);
+        let published = nodes[0].store.publish(pipes.iter().map(|pipe| publish(pipe, "x")).collect()).await.unwrap();
+        assert!(published.iter().all(|published| published.receivers == 2));
+        for (node, left) in nodes.iter().zip([1, 0]) {
+            let mut steps = tokio::task::JoinSet::new();
+            for pipe in pipes.clone() {
+                let store = Arc::clone(&node.store);
+                steps.spawn(async move { store.unlisten(&pipe, EarId(0)).await.unwrap() });
+            }
+            assert_eq!(steps.join_all().await, vec![left; 200]);
+        }
+        // To be seen to should a node die, listed (before a look at the listing would tidy it), subscribed to, or there
+        // for ever.
+        let left = |pattern: &str| server.ask(&["KEYS", pattern]).matches("cometql:").count();
+        assert_eq!(["*pipes_of:*", "cometql:{*}:nodes", "*:heard"].map(left), [0, 0, 0]);
+        assert_eq!(listeners().await, Vec::<u64>::new());
+        until(0, async || server.ask(&["PUBSUB", "SHARDCHANNELS"]).matches(":n:").count()).await;
+        let lasting = "local n = 0 for _, key in ipairs(redis.call('KEYS', '*:n:*')) do \
+                       if redis.call('PTTL', key) < 0 then n = n + 1 end end return n";
+        assert_eq!(server.ask(&["EVAL", lasting, "0"]), ":0\r\n");
+    });
+}
+
+#[test]
+fn whoever_could_not_be_told_of_while_redis_hung_is_told_of_afterwards() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, SHORT_MILLIS).await;
+        let pipes: Vec<Pipe> = (0..300).map(|number| pipe(&format!("name_{number}"))).collect();
+        // Subscribed to before, so that they wait for nothing but to be told.
+        for pipe in &pipes {
+            node.listen(pipe).await;
+        }
+        server.freeze();
+        let mut comings = tokio::task::JoinSet::new();
+        for pipe in pipes {
+            let store = Arc::clone(&node.store);
+            comings.spawn(async move { store.listen(&pipe, EarId(0)).await });
+        }
+        // Those of the first calls and those that wait behind them.
+        for came in comings.join_all().await {
+            let why = reason(came.unwrap_err());
+            assert!(why.contains("may be tried again"), "{why}");
+        }
+        server.thaw();
+        let listeners = async || {
+            let listened = node.store.listened(TenantId(1), None, 1_000).await.unwrap_or_default();
+            listened.into_iter().map(|(_, listeners)| listeners).collect::<Vec<u64>>()
+        };
+        until(vec![2; 300], listeners).await;
+    });
+}
+
+#[test]
 fn two_nodes_on_one_redis_publish_by_mysql_on_one_and_hear_on_the_other() {
     let server = Server::start();
     let url = server.url();

@@ -111,6 +111,42 @@ fn what_the_pipe_does_not_keep_is_trimmed_and_missing_behind_the_floor_is_said()
 }
 
 #[test]
+fn what_is_of_an_epoch_that_is_over_is_read_in_pages_and_then_what_comes_behind_it() {
+    over_every_store(|world| async move {
+        let log = Pipe::Log(TenantId(1), UserId::new(7).unwrap());
+        let messages: Vec<Arc<Delivery>> = (1..=4).map(|index| kept(&log, 77, index)).collect();
+        adopt(&world, &log, &messages, standing(78, 4)).await;
+        world.publish(&log, "of the new epoch").await;
+        let two = PageMax { messages: 2, bytes: usize::MAX };
+        let page = world.store.history(&log, Since::Untaken, two).await.unwrap();
+        assert_eq!((page.messages.len(), page.more), (2, true));
+        assert_eq!(page.up_to, Position { epoch: 78, index: 2 }, "from where the pipe stands now");
+        let Recovered::Page(page) = world.store.recover(&log, page.up_to, two).await.unwrap() else {
+            panic!("something is lost");
+        };
+        assert_eq!((page.messages.len(), page.up_to), (2, Position { epoch: 78, index: 4 }));
+        let Recovered::Page(page) = world.store.recover(&log, page.up_to, two).await.unwrap() else {
+            panic!("something is lost");
+        };
+        assert_eq!((page.messages.len(), page.up_to), (1, Position { epoch: 78, index: 5 }));
+    });
+}
+
+#[test]
+fn what_is_trimmed_leaves_the_floor_above_it_where_it_was() {
+    over_every_store(|world| async move {
+        let pipe = pipe("floor");
+        world.keep(&pipe, 4).await;
+        let messages: Vec<Arc<Delivery>> = (1..=4).map(|index| kept(&pipe, 77, index)).collect();
+        adopt(&world, &pipe, &messages, Standing { floor: 4, ..standing(78, 4) }).await;
+        let newest = world.publish(&pipe, "next").await.position;
+        assert_eq!(newest, Position { epoch: 78, index: 5 });
+        assert_eq!(world.history(&pipe, Since::Beginning).await.len(), 4, "the first was trimmed");
+        assert_eq!(world.counts(&pipe, newest).await, [None, None, None, None, Some(1), Some(0)]);
+    });
+}
+
+#[test]
 fn who_listens_while_messages_are_adopted_can_have_them_behind_what_it_has() {
     over_every_store(|world| async move {
         let pipe = pipe("heard");

@@ -9,7 +9,7 @@ use cometql::hub::{Missing, OutboxEvent};
 use cometql::node::{Answer, Ask, Listening, News, Page, Publish, Recovered, StoreError};
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position};
 use cometql::status::Status;
-use cometql::user::TenantId;
+use cometql::user::{TenantId, UserId};
 use cometql::ws::http::Site;
 use cometql::ws::shard::{Shard, ShardPlace, Whose};
 
@@ -391,9 +391,12 @@ fn of_many_who_were_too_slow_the_longest_waiting_is_let_go() {
 impl Stage {
     /// Answers the only thing that was missed.
     fn recovered(&mut self, recovered: Result<Recovered, StoreError>) {
+        self.answered_missing(Answer::Recovered(recovered));
+    }
+
+    fn answered_missing(&mut self, answer: Answer) {
         let [missing] = std::mem::take(&mut self.missing).try_into().unwrap();
-        let whose = Whose::Pipe(missing);
-        self.step(|shard, ask| shard.answered(whose, Answer::Recovered(recovered), NOW, ask));
+        self.step(|shard, ask| shard.answered(Whose::Pipe(missing), answer, NOW, ask));
     }
 
     /// The indexes of what a client of generation 5 is told, and whether each is a gap.
@@ -437,6 +440,28 @@ fn what_was_missed_comes_before_what_is_live_and_what_is_lost_is_a_gap() {
     assert_eq!(stage.told(five), [(10, false)]);
     let texts = String::from_utf8_lossy(&stage.sent(four)).matches("\"data\":\"text\"").count();
     assert_eq!(texts, 8, "1 to 6, 9 and 10; generation 4 knows no gaps");
+}
+
+#[test]
+fn of_a_log_that_has_lost_something_the_rest_is_delivered() {
+    let mut stage = stage();
+    let five = stage.connect_five();
+    let log = Pipe::Log(TenantId::ROOT, UserId::new(9).unwrap());
+    stage.news(vec![news(&log, 1), News::Lost(log.clone())]);
+    stage.sent(five);
+    // What stands behind 1 is not all there any more: what is, is read.
+    stage.recovered(Ok(Recovered::Lost(Position { epoch: 1, index: 7 })));
+    let messages = [5, 6].map(|index| news(&log, index).delivery().cloned().unwrap()).to_vec();
+    let page = Page { messages, up_to: Position { epoch: 1, index: 6 }, more: true };
+    stage.answered_missing(Answer::Page(Ok(page)));
+    assert_eq!(stage.told(five), [(4, true), (5, false), (6, false)]);
+    stage.recovered(Ok(Recovered::Page(Page {
+        messages: vec![news(&log, 7).delivery().cloned().unwrap()],
+        up_to: Position { epoch: 1, index: 7 },
+        more: false,
+    })));
+    stage.news(vec![news(&log, 8)]);
+    assert_eq!(stage.told(five), [(7, false), (8, false)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A primary, a replica and three Sentinels that look after them, on ports of loopback.
 
-use super::{Redis, free_ports, is_followed, until};
+use super::{HEARTBEAT, Redis, free_ports, is_followed, until};
 
 const SENTINELS: usize = 3;
 
@@ -24,7 +24,7 @@ impl Sentinels {
     fn tried() -> Result<Sentinels, String> {
         let ports = free_ports(2 + SENTINELS);
         let primary = ports[0].to_string();
-        let flags = ["--save", "", "--repl-diskless-sync-delay", "0"];
+        let flags = [&["--save", "", "--repl-diskless-sync-delay", "0"][..], &HEARTBEAT].concat();
         let servers = vec![
             Redis::at(ports[0], &flags)?,
             Redis::at(ports[1], &[&["--replicaof", "127.0.0.1", &primary], &flags[..]].concat())?,
@@ -42,6 +42,9 @@ impl Sentinels {
                 sentinel.ask(&["SENTINEL", "DEBUG", period, "200"]);
             }
             sentinel.ask(&["SENTINEL", "DEBUG", "election-timeout", "1000"]);
+            // One that was not let run for two seconds believes nothing for as long as this, which would be half a minute.
+            let said = sentinel.ask(&["SENTINEL", "DEBUG", "tilt-period", "1000"]);
+            assert!(said.starts_with("+OK"), "{said}");
         }
         all.until_whole();
         Ok(all)

@@ -134,7 +134,7 @@ impl Live {
         } else {
             let live = locked.pipe(&publish.pipe, now);
             let (position, receivers) = (live.head.position.next(), live.receivers(publish.sender_listens));
-            announcing.add(live, Arc::new(publish.numbered(position, now)), receivers, &self.windows)
+            announcing.add(live, &Arc::new(publish.numbered(position, now)), receivers, &self.windows)
         };
         if let Some((pipe, id)) = chosen {
             self.remember(First { pipe, id, published, at: now }, now);
@@ -338,7 +338,7 @@ impl Locked<'_> {
                 Numbered::First(delivery, receivers) => {
                     let windows = &self.live.windows;
                     let live = self.pipe(&delivery.pipe, delivery.sent_at);
-                    announcing.add(live, delivery, receivers, windows);
+                    announcing.add(live, &delivery, receivers, windows);
                 }
                 Numbered::Repeat(first) => announcing.add_repeat(first),
             }

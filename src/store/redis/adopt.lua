@@ -6,28 +6,16 @@ leave_out(ARGV[1])
 local base, now, history_bytes_max = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local pipe = find_or_begin(base, ARGV[4], ARGV[5], ARGV[6])
 local epoch, index, taken, floor = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local key = base .. ':kept'
 if index < pipe.index then return 0 end
--- Somebody has deleted the hash alone: streams only go forward.
-if pipe.is_new then redis.call('DEL', key, base .. ':window') end
 
 local known, newest = pipe.index, 0
-local oldest = pipe.ttl > 0 and now - pipe.ttl * 1000 or nil
 for at = 11, #ARGV do
   local record = ARGV[at]
   local _, _, number, sent_at = struct.unpack('>BI8I8I8', record)
   newest = number
   if number > known then
     pipe.id, pipe.sent_at = string.sub(record, 26, 41), math.max(pipe.sent_at, sent_at)
-    if pipe.length == 0 then
-      pipe.kept_floor = number
-    else
-      redis.call('XADD', key, whole(number) .. '-0', 'm', record)
-      pipe.kept_bytes, pipe.kept_floor = trim(key, pipe.kept_bytes + #record, pipe.kept_floor, record_bytes,
-        function(count, bytes, first)
-          return count > pipe.length or bytes > history_bytes_max or (oldest and sent_at_of(first) < oldest)
-        end)
-    end
+    keep(pipe, number, record, now, history_bytes_max)
   end
 end
 if index > math.max(known, newest) then pipe.id = '' end

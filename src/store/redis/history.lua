@@ -1,14 +1,11 @@
 -- A page of what a pipe keeps.
--- KEYS: the base. ARGV: `after`, `newest` or `untaken`, a number, now, most messages, most bytes, an epoch to begin
--- with, default length and ttl. Answers epoch and index of the pipe, 1 if there is more, then the records.
+-- KEYS: the base. ARGV: `after`, `newest` or `untaken`, a number, now, most messages, most bytes, an epoch for a pipe that
+-- is not there; that is not written. Answers epoch and index of the pipe, 1 if there is more, then the records.
 
 local since, number, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local messages_max, bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5])
-local pipe = find_or_begin(KEYS[1], ARGV[6], ARGV[7], ARGV[8])
-if pipe.is_new then
-  write(pipe)
-  let_age(pipe, 0)
-end
+local pipe = find(KEYS[1])
+if not pipe then return { ARGV[6], '0', 0 } end
 local key = pipe.base .. ':kept'
 
 -- The index of the message that has so many behind it, with itself.
@@ -29,7 +26,7 @@ if since ~= 'newest' or number > 0 then
   local from = number + 1
   if since == 'untaken' then from = pipe.taken + 1 end
   if since == 'newest' then from = newest(number) end
-  records, more = page(key, from, messages_max, bytes_max, pipe.ttl > 0 and now - pipe.ttl * 1000 or 0, false)
+  records, more = page(key, from, messages_max, bytes_max, oldest_kept(pipe, now), false)
 end
 local answer = { pipe.epoch, whole(pipe.index), more }
 for _, record in ipairs(records) do

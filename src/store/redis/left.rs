@@ -36,6 +36,10 @@ struct Found {
 impl Registry {
     /// Some of what nodes had to do with that are gone, for this node alone for a while.
     pub async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
+        let outdated = self.listened.outdated.some(&self.nodes.name());
+        if !outdated.is_empty() {
+            return Ok(outdated);
+        }
         let Some(node) = self.claim("").await? else { return Ok(Vec::new()) };
         let Found { left, outcome } = self.left_by(&node).await;
         if left.is_empty() {
@@ -66,6 +70,11 @@ impl Registry {
     pub async fn settled(&self, left: &LeftBehind) -> Result<(), StoreError> {
         let mut parts = left.key.split(' ');
         let node = parts.next().unwrap_or_default();
+        // Of this node itself there is no more to settle than that its user has gone.
+        if node == self.nodes.name() {
+            self.listened.outdated.seen_to(&keys::base_of(&left.pipe));
+            return Ok(());
+        }
         let connections: Vec<&str> = parts.collect();
         self.settle(&keys::base_of(&left.pipe), node, Some(&connections)).await
     }

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use self::dismissed::Dismissed;
 use self::subscriptions::LetterBox;
+use super::outdated::Outdated;
 use super::server::ServerId;
 use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
@@ -25,6 +26,7 @@ pub struct Listened {
     ears: Vec<Arc<Ear>>,
     /// Told of each pipe that is to be subscribed to, or no longer.
     servers: Arc<Servers>,
+    pub outdated: Outdated,
 }
 
 #[derive(Default)]
@@ -116,7 +118,7 @@ pub struct Told {
 
 impl Listened {
     pub fn new(ears: Vec<Arc<Ear>>, servers: Arc<Servers>) -> Listened {
-        Listened { table: Mutex::default(), ears, servers }
+        Listened { table: Mutex::default(), ears, servers, outdated: Outdated::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -225,8 +227,7 @@ impl Listened {
         let mut table = self.table();
         table.doubted.retain(|base| not_told.contains(base));
         for (_, entry) in table.pipes.iter_mut().filter(|(base, _)| !not_told.contains(*base)) {
-            entry.doubt = None;
-            entry.begin_anew();
+            entry.lost();
             for ear in entry.listeners.ears().filter_map(|id| self.ear(id)).filter(|_| !not_told.is_empty()) {
                 ear.push([News::Lost(entry.pipe.clone())], None);
             }
@@ -368,11 +369,16 @@ impl Entry {
         }
     }
 
-    /// The ears look for themselves what came before the pipe stood where it does now.
-    fn begin_anew(&mut self) {
-        if self.registered.is_some() {
-            (self.newest, self.began) = (None, self.registered.clone());
-        }
+    /// Something may not have been heard. What comes next is behind where Redis had the pipe when it was told anew, unless
+    /// more has been heard since.
+    fn lost(&mut self) {
+        self.doubt = None;
+        let is_further = |newest: &Newest| self.registered.as_ref().is_none_or(|stood| stood.is_before(newest));
+        self.newest = self.newest.take().filter(is_further);
+        // The ears look for themselves what came before.
+        self.began = self.registered.clone();
+        // What was announced before the pipe was subscribed to again is never heard, and Redis had it when it was told.
+        self.publishing.clear();
     }
 }
 

@@ -6,6 +6,7 @@ use super::answer::{Answer, unexpected};
 use super::call::Call;
 use super::keys;
 use super::script::Scripts;
+use crate::clock::UnixMillis;
 use crate::store::{Peer, StoreError};
 
 /// So long a node is believed to be there that says nothing, in milliseconds.
@@ -26,6 +27,14 @@ struct State {
     /// Names of those who are gone, with blanks between.
     gone: Arc<str>,
     others: Vec<Peer>,
+    /// When Redis last said that it knows this node, by this node's clock.
+    leased_at: Option<UnixMillis>,
+}
+
+/// What says that a node is there that is called so.
+pub struct Lease {
+    pub call: Call,
+    name: String,
 }
 
 /// What became of a lease.
@@ -35,8 +44,12 @@ pub enum Leased {
     Still,
     /// Redis knew nothing of this node: it is the first time, or it has lost its memory.
     Anew,
+    /// The same, and this node was away for so long that the others may have taken it for dead, and forgotten it since.
+    Forgotten,
     /// This node was said to be gone, and has another name now, under which nothing was told yet.
     Renamed,
+    /// It was of a name that this node has had. Several ask at once, and the answer to the first may give it another.
+    Outdated,
 }
 
 impl Nodes {
@@ -48,6 +61,7 @@ impl Nodes {
             former: Vec::new(),
             gone: "".into(),
             others: Vec::new(),
+            leased_at: None,
         };
         Ok(Nodes { state: Mutex::new(state) })
     }
@@ -71,12 +85,12 @@ impl Nodes {
         std::iter::once(state.number).chain(state.others.iter().copied()).collect()
     }
 
-    /// The call that says that this node is there.
-    pub fn lease(&self, scripts: &Scripts) -> Call {
+    /// What says that this node is there.
+    pub fn lease(&self, scripts: &Scripts) -> Lease {
         let state = self.state();
         let mut call = scripts.lease.on(&[keys::LEASES, keys::GONE]);
         call.arg(&state.name).arg(state.number.0).arg(&state.name_before).arg(LEASE_MILLIS);
-        call
+        Lease { call, name: state.name.clone() }
     }
 
     /// Whether this node has the smallest number, and does what one of them must do.
@@ -86,7 +100,7 @@ impl Nodes {
     }
 
     /// What Redis answered to a lease.
-    pub fn leased(&self, mut answer: Answer) -> Result<Leased, StoreError> {
+    pub fn leased(&self, lease: &Lease, mut answer: Answer, now: UnixMillis) -> Result<Leased, StoreError> {
         let (status, number) = (answer.number()?, peer(&mut answer)?);
         let gone: Vec<String> = (0..answer.number()?).map(|_| answer.text()).collect::<Result<_, _>>()?;
         let mut others = Vec::new();
@@ -94,6 +108,9 @@ impl Nodes {
             others.push(peer(&mut answer)?);
         }
         let mut state = self.state();
+        if lease.name != state.name {
+            return Ok(Leased::Outdated);
+        }
         if status == 2 {
             let name = new_name()?;
             state.name_before = std::mem::replace(&mut state.name, name);
@@ -104,7 +121,13 @@ impl Nodes {
         state.number = number;
         state.gone = gone.join(" ").into();
         state.others = others;
-        Ok(if status == 1 { Leased::Anew } else { Leased::Still })
+        let before = state.leased_at.replace(now);
+        let was_away = before.is_some_and(|before| now.0.saturating_sub(before.0) > LEASE_MILLIS);
+        Ok(match status {
+            1 if was_away => Leased::Forgotten,
+            1 => Leased::Anew,
+            _ => Leased::Still,
+        })
     }
 
     /// A name that this node has had and that is still to be cleaned up behind.

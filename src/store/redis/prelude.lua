@@ -1,4 +1,4 @@
--- What every script begins with. Constants in capitals are put before it by scripts.rs.
+-- What every script begins with. Constants in capitals are put before it by script.rs.
 --
 -- A pipe is a hash at its base, `cometql:{bucket}:tenant:n:name` or `cometql:{bucket}:tenant:l:user`, and what hangs on
 -- the base: `:kept` and `:window` (streams by index), `:listeners` (node -> "count version told_at"), `:id:…` (chosen
@@ -33,6 +33,8 @@ end
 local function find_or_begin(base, epoch, default_length, default_ttl)
   local pipe = find(base)
   if pipe then return pipe end
+  -- Somebody may have deleted the hash alone: numbers begin anew, and streams only go forward.
+  redis.call('DEL', base .. ':kept', base .. ':window')
   pipe = { base = base, epoch = epoch, id = '', is_set = false, is_new = true }
   for _, place in ipairs(PLACES) do
     pipe[place] = pipe[place] or 0
@@ -156,17 +158,18 @@ local function index_of(id)
   return tonumber(string.match(id, '^%d+'))
 end
 
--- What a window counts of a record: its texts, without head, id and the like.
+-- What a window counts of a record: its texts, without head, id and the like. An empty message counts as well: a window
+-- of no bytes holds nothing.
 local function text_bytes(record)
-  return math.max(0, #record - 47)
+  return math.max(1, #record - 47)
 end
 
 local function record_bytes(record)
   return #record
 end
 
--- Removes the oldest of a stream while `is_too_much(count, bytes, record)`; answers the bytes left and the highest
--- index that was removed.
+-- Removes the oldest of a stream while `is_too_much(count, bytes, record)`; answers the bytes left and the floor, which
+-- is raised to the highest index that was removed.
 local function trim(key, bytes, floor, weigh, is_too_much)
   local count = redis.call('XLEN', key)
   while count > 0 do
@@ -174,7 +177,7 @@ local function trim(key, bytes, floor, weigh, is_too_much)
     local record = first[2][2]
     if not is_too_much(count, bytes, record) then break end
     redis.call('XDEL', key, first[1])
-    count, bytes, floor = count - 1, math.max(0, bytes - weigh(record)), index_of(first[1])
+    count, bytes, floor = count - 1, math.max(0, bytes - weigh(record)), math.max(floor, index_of(first[1]))
   end
   return bytes, floor
 end
@@ -182,6 +185,25 @@ end
 local function begin_window(pipe, floor)
   redis.call('DEL', pipe.base .. ':window')
   pipe.window_floor, pipe.window_bytes = floor, 0
+end
+
+-- When what a pipe keeps was sent at the earliest.
+local function oldest_kept(pipe, now)
+  return pipe.ttl > 0 and now - pipe.ttl * 1000 or 0
+end
+
+-- Puts a record at the end of the history, as long as the pipe keeps any, and removes what is too much of it then.
+local function keep(pipe, index, record, now, bytes_max)
+  if pipe.length == 0 then
+    pipe.kept_floor = index
+    return
+  end
+  local key, oldest = pipe.base .. ':kept', oldest_kept(pipe, now)
+  redis.call('XADD', key, whole(index) .. '-0', 'm', record)
+  pipe.kept_bytes, pipe.kept_floor = trim(key, pipe.kept_bytes + #record, pipe.kept_floor, record_bytes,
+    function(count, bytes, first)
+      return count > pipe.length or bytes > bytes_max or sent_at_of(first) < oldest
+    end)
 end
 
 -- Removes what is too old: it was trimmed, and cannot be deleted any more.
@@ -194,7 +216,7 @@ local function expire(pipe, said, now)
     begin_window(pipe, pipe.index)
   end
   if pipe.ttl == 0 then return end
-  local oldest = now - pipe.ttl * 1000
+  local oldest = oldest_kept(pipe, now)
   pipe.kept_bytes, pipe.kept_floor = trim(pipe.base .. ':kept', pipe.kept_bytes, pipe.kept_floor, record_bytes,
     function(_, _, first) return sent_at_of(first) < oldest end)
 end

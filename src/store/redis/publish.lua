@@ -11,26 +11,10 @@ for number, base in ipairs(KEYS) do
   local pipe = find_or_begin(base, ARGV[at], ARGV[at + 1], ARGV[at + 2])
   pipe.listeners, pipe.said = listeners_of(base)
   pipe.is_heard = is_heard(pipe, pipe.said, now)
-  -- Somebody has deleted the hash alone: numbers begin anew, and streams only go forward.
-  if pipe.is_new then redis.call('DEL', base .. ':kept', base .. ':window') end
   pipes[number], at = pipe, at + 3
 end
 
-local function keep(pipe, id, record)
-  local key = pipe.base .. ':kept'
-  if pipe.length == 0 then
-    pipe.kept_floor = pipe.index
-    return
-  end
-  redis.call('XADD', key, id, 'm', record)
-  local oldest = pipe.ttl > 0 and now - pipe.ttl * 1000 or nil
-  pipe.kept_bytes, pipe.kept_floor = trim(key, pipe.kept_bytes + #record, pipe.kept_floor, record_bytes,
-    function(count, bytes, first)
-      return count > pipe.length or bytes > history_bytes_max or (oldest and sent_at_of(first) < oldest)
-    end)
-end
-
-local function keep_in_window(pipe, id, record)
+local function keep_in_window(pipe, record)
   local key = pipe.base .. ':window'
   if not pipe.is_heard then
     if pipe.window_bytes > 0 then begin_window(pipe, pipe.index) end
@@ -38,7 +22,7 @@ local function keep_in_window(pipe, id, record)
     return
   end
   if pipe.listeners > 0 then pipe.heard_at = now end
-  redis.call('XADD', key, id, 'm', record)
+  redis.call('XADD', key, whole(pipe.index) .. '-0', 'm', record)
   -- The window may have run out since: then what it held is gone.
   if redis.call('XLEN', key) == 1 and pipe.window_bytes > 0 then
     pipe.window_bytes, pipe.window_floor = 0, pipe.index - 1
@@ -72,9 +56,8 @@ while at <= #ARGV do
     pipe.index, pipe.id = pipe.index + 1, id
     pipe.sent_at = math.max(pipe.sent_at, now)
     local record = struct.pack('>BI8I8I8', 1, tonumber(pipe.epoch), pipe.index, pipe.sent_at) .. body
-    local entry = whole(pipe.index) .. '-0'
-    keep(pipe, entry, record)
-    keep_in_window(pipe, entry, record)
+    keep(pipe, pipe.index, record, now, history_bytes_max)
+    keep_in_window(pipe, record)
     receivers = math.max(0, pipe.listeners - sender)
     if is_chosen then
       local told = table.concat({ pipe.epoch, whole(pipe.index), whole(receivers), whole(now) }, ' ')

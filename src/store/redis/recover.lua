@@ -1,14 +1,11 @@
 -- What was published behind a position.
--- KEYS: the base. ARGV: epoch, index, now, most messages, most bytes, an epoch to begin with, default length and ttl.
--- Answers epoch and index of the pipe, 1 if something is lost, 1 if there is more, then the records.
+-- KEYS: the base. ARGV: epoch, index, now, most messages, most bytes, an epoch for a pipe that is not there; that is not
+-- written. Answers epoch and index of the pipe, 1 if something is lost, 1 if there is more, then the records.
 
 local epoch, index, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local messages_max, bytes_max = tonumber(ARGV[4]), tonumber(ARGV[5])
-local pipe = find_or_begin(KEYS[1], ARGV[6], ARGV[7], ARGV[8])
-if pipe.is_new then
-  write(pipe)
-  let_age(pipe, 0)
-end
+local pipe = find(KEYS[1])
+if not pipe then return { ARGV[6], '0', 1, 0 } end
 
 local function from(stream, floor, oldest)
   local key = pipe.base .. stream
@@ -20,7 +17,7 @@ local records, more
 if epoch == pipe.epoch and index == pipe.index then
   records, more = {}, 0
 elseif epoch == pipe.epoch and index < pipe.index then
-  records, more = from(':kept', pipe.kept_floor, pipe.ttl > 0 and now - pipe.ttl * 1000 or 0)
+  records, more = from(':kept', pipe.kept_floor, oldest_kept(pipe, now))
   local _, said = listeners_of(pipe.base)
   if not records and is_heard(pipe, said, now) then
     records, more = from(':window', pipe.window_floor, now - WINDOW_MILLIS_MAX)

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::call::{Call, Slot};
 use super::commands::{Again, Commands};
 use super::letters::Letters;
-use super::listened::{Listened, Mark, Newest, Told};
-use super::nodes::{Leased, Nodes};
+use super::listened::{Count, Listened, Mark, Newest, Told};
+use super::nodes::{Lease, Leased, Nodes};
+use super::registering::{Joined, LineId, Registering, Registration};
 use super::wills::{self, Wills};
 use super::{begin, keys, new_epoch};
 use crate::clock::Clock;
@@ -33,6 +36,7 @@ pub struct Registry {
     pub wills: Wills,
     pub letters: Letters,
     pub clock: Arc<dyn Clock>,
+    registering: Registering,
     /// Logs whose users are marked as here again, and of whom nobody has said so.
     appeared: Mutex<Vec<Pipe>>,
 }
@@ -45,17 +49,66 @@ impl Registry {
         clock: Arc<dyn Clock>,
     ) -> Result<Registry, StoreError> {
         let (wills, letters) = (Wills::default(), Letters::default());
-        Ok(Registry { nodes: Nodes::new()?, commands, listened, wills, letters, clock, appeared: Mutex::default() })
+        let (nodes, registering, appeared) = (Nodes::new()?, Registering::default(), Mutex::default());
+        Ok(Registry { nodes, commands, listened, wills, letters, clock, registering, appeared })
     }
 
     /// Tells how many connections of this node listen to a pipe now, and hears where it stands.
-    pub async fn tell(&self, base: &str, pipe: &Pipe, mark: Mark) -> Result<Listening, StoreError> {
-        let count = self.listened.count(base, mark);
-        let mut call = self.commands.scripts().register.on(&[base]);
-        call.arg(&*self.nodes.gone()).arg(self.nodes.name());
-        call.arg(count.connections).arg(count.version).arg(self.clock.now().0).arg(count.mark.name());
-        begin(&mut call, pipe);
+    pub async fn tell(self: &Arc<Registry>, base: &str, pipe: &Pipe, mark: Mark) -> Result<Listening, StoreError> {
+        let line = self.commands.servers().are_many().then(|| Slot::of(base));
+        let (answer, mut answered) = oneshot::channel();
+        let registration = Registration { base: base.to_owned(), pipe: pipe.clone(), mark, answer };
+        let Joined { number, must_call } = self.registering.join(line, registration);
+        if must_call {
+            tokio::spawn(Arc::clone(self).call(line));
+        }
+        let late = || self.commands.unavailable("it was not told who listens");
+        match timeout(self.commands.wait(), &mut answered).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(late())),
+            Err(_) if self.registering.take_back(line, number) => Err(late()),
+            // It is on its way, for which it has as long.
+            Err(_) => answered.await.unwrap_or_else(|_| Err(late())),
+        }
+    }
+
+    /// Registers those who wait in a line until nobody does.
+    async fn call(self: Arc<Registry>, line: LineId) {
+        while let Some(registrations) = self.registering.take(line) {
+            match self.register(&registrations).await {
+                Ok(told) => {
+                    for (Registration { pipe, answer, .. }, listening) in registrations.into_iter().zip(told) {
+                        // Who has appeared is told of by others if nobody waits here any more.
+                        if let (true, Err(_)) = (listening.has_appeared, answer.send(Ok(listening))) {
+                            self.appears(pipe);
+                        }
+                    }
+                }
+                Err(error) => {
+                    registrations.into_iter().for_each(|one| drop(one.answer.send(Err(error.clone()))));
+                }
+            }
+        }
+    }
+
+    /// Tells how many connections listen to each of these now, in one call. They are in one slot, if there are many
+    /// servers.
+    async fn register(&self, registrations: &[Registration]) -> Result<Vec<Listening>, StoreError> {
+        let bases: Vec<&str> = registrations.iter().map(|registration| registration.base.as_str()).collect();
+        let mut call = self.commands.scripts().register.on(&bases);
+        call.arg(&*self.nodes.gone()).arg(self.nodes.name()).arg(self.clock.now().0);
+        let mut counts = Vec::with_capacity(registrations.len());
+        for Registration { base, pipe, mark, .. } in registrations {
+            let count = self.listened.count(base, *mark);
+            call.arg(count.connections).arg(count.version).arg(count.mark.name());
+            begin(&mut call, pipe);
+            counts.push(count);
+        }
         let mut answer = self.commands.ask(&call, Again::Yes).await?;
+        bases.iter().zip(counts).map(|(base, count)| self.registered(base, count, &mut answer)).collect()
+    }
+
+    /// What Redis has answered to one count.
+    fn registered(&self, base: &str, count: Count, answer: &mut Answer) -> Result<Listening, StoreError> {
         let position = Position { epoch: answer.number()?, index: answer.number()? };
         let id = <[u8; 16]>::try_from(answer.bytes()?).ok();
         let id = id.map(|bytes| MessageId(uuid::Uuid::from_bytes(bytes)));
@@ -66,11 +119,26 @@ impl Registry {
     }
 
     /// The same once more. Of a user who was taken for gone meanwhile the others are to be told.
-    async fn tell_again(&self, base: &str, pipe: Pipe) -> Result<(), StoreError> {
-        if self.tell(base, &pipe, Mark::Leave).await?.has_appeared {
-            self.appeared.lock().unwrap_or_else(PoisonError::into_inner).push(pipe);
+    async fn tell_again(self: &Arc<Registry>, base: &str, pipe: &Pipe) -> Result<(), StoreError> {
+        if self.tell(base, pipe, Mark::Leave).await?.has_appeared {
+            self.appears(pipe.clone());
         }
         Ok(())
+    }
+
+    /// The same in a call of its own.
+    async fn register_one(&self, base: &str, pipe: &Pipe) -> Result<(), StoreError> {
+        // Nobody waits for the answer there.
+        let (answer, _) = oneshot::channel();
+        let one = Registration { base: base.to_owned(), pipe: pipe.clone(), mark: Mark::Leave, answer };
+        if self.register(&[one]).await?.iter().any(|listening| listening.has_appeared) {
+            self.appears(pipe.clone());
+        }
+        Ok(())
+    }
+
+    fn appears(&self, log: Pipe) {
+        self.appeared.lock().unwrap_or_else(PoisonError::into_inner).push(log);
     }
 
     /// Of whom they are to be told, each once.
@@ -107,19 +175,42 @@ impl Registry {
     async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> NotTold {
         let mut calls = JoinSet::new();
         let mut not = NotTold::default();
+        let mut failed = Vec::new();
         for untold in all {
+            if calls.len() >= CALLS_MAX
+                && let Some(told) = calls.join_next().await
+            {
+                failed.extend(not.note(told));
+            }
+            let registry = Arc::clone(self);
+            calls.spawn(async move {
+                match untold {
+                    Untold::Count(base, pipe) => {
+                        let told = registry.tell_again(&base, &pipe).await;
+                        (told, Some((base, pipe)))
+                    }
+                    Untold::Will(of) => (registry.tell_will(&of).await, None),
+                }
+            });
+        }
+        while let Some(told) = calls.join_next().await {
+            failed.extend(not.note(told));
+        }
+        if failed.is_empty() { not } else { self.tell_alone(failed).await }
+    }
+
+    /// A pipe that cannot be registered is refused with those that are told in the same call: now each has its own.
+    async fn tell_alone(self: &Arc<Registry>, pipes: Vec<(String, Pipe)>) -> NotTold {
+        let mut calls = JoinSet::new();
+        let mut not = NotTold::default();
+        for (base, pipe) in pipes {
             if calls.len() >= CALLS_MAX
                 && let Some(told) = calls.join_next().await
             {
                 not.note(told);
             }
             let registry = Arc::clone(self);
-            calls.spawn(async move {
-                match untold {
-                    Untold::Count(base, pipe) => (registry.tell_again(&base, pipe).await, Some(base)),
-                    Untold::Will(of) => (registry.tell_will(&of).await, None),
-                }
-            });
+            calls.spawn(async move { (registry.register_one(&base, &pipe).await, Some((base, pipe))) });
         }
         while let Some(told) = calls.join_next().await {
             not.note(told);
@@ -129,9 +220,11 @@ impl Registry {
 
     /// Has a new epoch begin for every pipe that Redis has in an older state than was heard.
     pub async fn renew(&self, heard: &[(String, Newest)]) -> Result<(), StoreError> {
+        let mut renewed = 0_u64;
         for call in self.renewals(heard) {
-            self.commands.ask(&call, Again::Yes).await?;
+            renewed = self.commands.ask(&call, Again::Yes).await?.number()?.saturating_add(renewed);
         }
+        say_renewed(renewed);
         Ok(())
     }
 
@@ -154,28 +247,41 @@ impl Registry {
         calls.collect()
     }
 
-    /// The call that says that this node is there.
-    pub fn lease(&self) -> Call {
+    /// What says that this node is there.
+    pub fn lease(&self) -> Lease {
         self.nodes.lease(self.commands.scripts())
     }
 
     /// What Redis answered to it. If it must be told again who listens here, that is remembered.
-    pub fn leased(&self, answer: Answer) -> Result<Leased, StoreError> {
-        let leased = self.nodes.leased(answer)?;
-        if leased == Leased::Renamed {
-            tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
-            self.listened.unmark_all();
+    pub fn leased(&self, lease: &Lease, answer: Answer) -> Result<Leased, StoreError> {
+        let leased = self.nodes.leased(lease, answer, self.clock.now())?;
+        match leased {
+            Leased::Renamed => {
+                tracing::warn!("the other nodes took this one for dead; it comes back to them as another");
+                self.listened.unmark_all();
+            }
+            // Who is said to be here a second time takes no harm.
+            Leased::Forgotten => {
+                tracing::warn!("Redis knows nothing of this node any more; the others may have taken it for dead");
+                self.listened.unmark_all();
+            }
+            Leased::Anew => {}
+            Leased::Still | Leased::Outdated => return Ok(leased),
         }
-        if leased != Leased::Still {
-            self.listened.tell_all();
-            self.wills.tell_all();
-        }
+        self.listened.tell_all();
+        self.wills.tell_all();
         Ok(leased)
     }
 
     /// Says that this node is there, and learns who else is.
     pub async fn renew_lease(&self) -> Result<(), StoreError> {
-        while self.leased(self.commands.ask(&self.lease(), Again::Yes).await?)? == Leased::Renamed {}
+        loop {
+            let lease = self.lease();
+            let answer = self.commands.ask(&lease.call, Again::Yes).await?;
+            if !matches!(self.leased(&lease, answer)?, Leased::Renamed | Leased::Outdated) {
+                break;
+            }
+        }
         if let Some(number) = self.nodes.peers().first() {
             self.listened.open_letters(keys::letters_to(*number));
         }
@@ -260,13 +366,24 @@ pub struct NotTold {
     pub why: Option<StoreError>,
 }
 
+/// What became of telling something: of the listeners of a pipe, or of a will.
+type Outcome = (Result<(), StoreError>, Option<(String, Pipe)>);
+
 impl NotTold {
-    fn note(&mut self, told: Result<(Result<(), StoreError>, Option<String>), JoinError>) {
+    /// Answers the pipe, if it is one that was not told.
+    fn note(&mut self, told: Result<Outcome, JoinError>) -> Option<(String, Pipe)> {
         // A task that ends without an answer has panicked, or the runtime stops.
-        if let Ok((Err(error), base)) = told {
-            self.bases.extend(base);
-            self.why = Some(error);
-        }
+        let Ok((Err(error), pipe)) = told else { return None };
+        self.bases.extend(pipe.iter().map(|(base, _)| base.clone()));
+        self.why = Some(error);
+        pipe
+    }
+}
+
+/// Says, once for many, that numbers of messages could not go on.
+pub fn say_renewed(count: u64) {
+    if count > 0 {
+        tracing::warn!("{count} pipes had gone back and began new epochs");
     }
 }
 

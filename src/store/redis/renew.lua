@@ -6,6 +6,8 @@
 -- Whether another message than the one that was heard stands at an index.
 local function is_another(pipe, index, id)
   if index == pipe.index then return pipe.id ~= id end
+  -- The pipe stood there before anything was published in its epoch: what has that index is of an epoch before.
+  if id == '' then return false end
   for _, stream in ipairs({ ':window', ':kept' }) do
     local entry = redis.call('XRANGE', pipe.base .. stream, whole(index), whole(index))[1]
     if entry then return string.sub(entry[2][2], 26, 41) ~= id end

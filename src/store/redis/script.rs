@@ -14,10 +14,23 @@ pub struct Script {
     hash: String,
 }
 
+/// What a script does with the memory of Redis, by which Redis knows when to refuse it.
+#[derive(Clone, Copy)]
+enum Effect {
+    /// It writes nothing: it is done although Redis takes no writes.
+    Reads,
+    /// It makes memory free, or takes next to none: it is done although Redis has no more to give.
+    TakesNone,
+    Fills,
+}
+
 impl Script {
-    /// What makes memory free, or takes next to none, is allowed when Redis has no more to give.
-    fn new(text: &str, is_allowed_without_memory: bool) -> Script {
-        let flags = if is_allowed_without_memory { " flags=allow-oom" } else { "" };
+    fn new(text: &str, effect: Effect) -> Script {
+        let flags = match effect {
+            Effect::Reads => " flags=no-writes",
+            Effect::TakesNone => " flags=allow-oom",
+            Effect::Fills => "",
+        };
         let text = format!(
             "#!lua{flags}\n\
              local WINDOW_MESSAGES_MAX, WINDOW_BYTES_MAX = {WINDOW_MESSAGES_MAX}, {WINDOW_BYTES_MAX}\n\
@@ -84,29 +97,29 @@ pub struct Scripts {
 impl Scripts {
     pub fn new() -> Scripts {
         Scripts {
-            publish: Script::new(include_str!("publish.lua"), false),
-            register: Script::new(include_str!("register.lua"), true),
-            recover: Script::new(include_str!("recover.lua"), true),
-            history: Script::new(include_str!("history.lua"), true),
-            erase: Script::new(include_str!("erase.lua"), true),
-            take: Script::new(include_str!("take.lua"), true),
-            retain: Script::new(include_str!("retain.lua"), true),
-            look: Script::new(include_str!("look.lua"), true),
-            listed: Script::new(include_str!("listed.lua"), true),
-            set_record: Script::new(include_str!("set_record.lua"), false),
-            adopt: Script::new(include_str!("adopt.lua"), false),
-            records: Script::new(include_str!("records.lua"), true),
-            renew: Script::new(include_str!("renew.lua"), true),
-            disappear: Script::new(include_str!("disappear.lua"), true),
-            dismiss: Script::new(include_str!("dismiss.lua"), true),
-            will: Script::new(include_str!("will.lua"), false),
-            lease: Script::new(include_str!("lease.lua"), true),
-            leave: Script::new(include_str!("leave.lua"), true),
-            claim: Script::new(include_str!("claim.lua"), true),
-            forget: Script::new(include_str!("forget.lua"), true),
-            left: Script::new(include_str!("left.lua"), true),
-            settle: Script::new(include_str!("settle.lua"), true),
-            heads: Script::new(include_str!("heads.lua"), true),
+            publish: Script::new(include_str!("publish.lua"), Effect::Fills),
+            register: Script::new(include_str!("register.lua"), Effect::TakesNone),
+            recover: Script::new(include_str!("recover.lua"), Effect::Reads),
+            history: Script::new(include_str!("history.lua"), Effect::Reads),
+            erase: Script::new(include_str!("erase.lua"), Effect::TakesNone),
+            take: Script::new(include_str!("take.lua"), Effect::TakesNone),
+            retain: Script::new(include_str!("retain.lua"), Effect::TakesNone),
+            look: Script::new(include_str!("look.lua"), Effect::Reads),
+            listed: Script::new(include_str!("listed.lua"), Effect::TakesNone),
+            set_record: Script::new(include_str!("set_record.lua"), Effect::Fills),
+            adopt: Script::new(include_str!("adopt.lua"), Effect::Fills),
+            records: Script::new(include_str!("records.lua"), Effect::Reads),
+            renew: Script::new(include_str!("renew.lua"), Effect::TakesNone),
+            disappear: Script::new(include_str!("disappear.lua"), Effect::TakesNone),
+            dismiss: Script::new(include_str!("dismiss.lua"), Effect::TakesNone),
+            will: Script::new(include_str!("will.lua"), Effect::Fills),
+            lease: Script::new(include_str!("lease.lua"), Effect::TakesNone),
+            leave: Script::new(include_str!("leave.lua"), Effect::TakesNone),
+            claim: Script::new(include_str!("claim.lua"), Effect::TakesNone),
+            forget: Script::new(include_str!("forget.lua"), Effect::TakesNone),
+            left: Script::new(include_str!("left.lua"), Effect::Reads),
+            settle: Script::new(include_str!("settle.lua"), Effect::TakesNone),
+            heads: Script::new(include_str!("heads.lua"), Effect::Reads),
         }
     }
 

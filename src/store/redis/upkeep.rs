@@ -14,7 +14,7 @@ use super::call::Slot;
 use super::commands::teach;
 use super::connection::Connection;
 use super::refusal::explained;
-use super::registry::Registry;
+use super::registry::{Registry, say_renewed};
 use super::replication::{Replicating, Replication, Wanted};
 use super::server::{Line, Open, Server};
 use super::subscriber::{BACKOFF, BACKOFF_MAX};
@@ -109,12 +109,13 @@ impl Upkeep {
         let is_ours = |slot: Slot| self.registry.commands.servers().is_owner(self.server.id, slot);
         compare(&self.registry, commands, is_ours, self.wait).await?;
         let lease = self.registry.lease();
-        if is_ours(lease.slot) {
-            let asking = async { commands.send_packed_command(&lease.command).await.and_then(Value::extract_error) };
+        if is_ours(lease.call.slot) {
+            let asking =
+                async { commands.send_packed_command(&lease.call.command).await.and_then(Value::extract_error) };
             let leased = self.in_time(async { asking.await.map_err(|error| explained(&error)) }).await?;
             // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease
             // is renewed.
-            let _ = self.registry.leased(Answer::new(leased));
+            let _ = self.registry.leased(&lease, Answer::new(leased));
         }
         Ok(())
     }
@@ -217,6 +218,7 @@ pub async fn compare(
 ) -> Result<(), String> {
     let mut heard = registry.listened.newest();
     heard.retain(|(base, _)| is_wanted(Slot::of(base)));
+    let mut renewed = 0_u64;
     for calls in registry.renewals(&heard).chunks(RENEWALS_A_FLIGHT) {
         let mut pipeline = redis::pipe();
         for call in calls {
@@ -225,9 +227,13 @@ pub async fn compare(
         let answers = timeout(wait, commands.send_packed_commands(&pipeline, 0, calls.len())).await;
         let answers = answers.map_err(|_| late(wait))?.map_err(|error| explained(&error))?;
         for answer in answers {
-            answer.extract_error().map_err(|error| explained(&error))?;
+            let answer = answer.extract_error().map_err(|error| explained(&error))?;
+            renewed = Answer::new(answer).number().unwrap_or(0).saturating_add(renewed);
         }
     }
+    say_renewed(renewed);
+    // Of other pipes nobody was here to compare.
+    registry.listened.outdated.suspected.notify_one();
     Ok(())
 }
 
@@ -255,7 +261,8 @@ async fn must_be_primary(commands: &mut MultiplexedConnection) -> Result<(), Str
 async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, String> {
     let mut info = redis::cmd("INFO");
     let answer = commands.send_packed_command(info.arg("server").arg("memory").arg("persistence")).await;
-    let text = answer.map(text_of).map_err(|error| explained(&error))?;
+    let answer = answer.and_then(Value::extract_error).map_err(|error| explained(&error))?;
+    let text = text_of(answer);
     let save = redis::cmd("CONFIG").arg("GET").arg("save").to_owned();
     // Services that sell Redis often hide CONFIG; then what INFO says must do.
     let saves = match commands.send_packed_command(&save).await.and_then(Value::extract_error) {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
+use super::keys;
 use crate::pipe::{ConnectionId, Event, Message, MessageId};
 
 /// Of which pipe, by its base, and for whom.
@@ -73,6 +74,12 @@ impl Wills {
         let of_these = state.wills.keys().filter(|(base, _)| bases.contains(base.as_str()));
         let of_these: Vec<Of> = of_these.cloned().collect();
         state.untold.extend(of_these);
+    }
+
+    /// All of them, by base and by the name of the connection.
+    pub fn names(&self) -> HashSet<(String, String)> {
+        let state = self.state();
+        state.wills.keys().map(|(base, connection)| (base.clone(), keys::connection_name(*connection))).collect()
     }
 
     pub fn untold(&self) -> Vec<Of> {

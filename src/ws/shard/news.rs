@@ -7,8 +7,8 @@ use crate::clock::UnixMillis;
 use crate::fault::{Fault, is_planted};
 use crate::frame;
 use crate::hub::{Missing, Run};
-use crate::node::{Answer, Ask, News, Recovered};
-use crate::pipe::Delivery;
+use crate::node::{Answer, Ask, News, Recovered, Since};
+use crate::pipe::{Delivery, Pipe, Position};
 
 /// Most bytes of messages that are joined into one piece for all subscribers.
 const RUN_BYTES_MAX: usize = 256 * 1024;
@@ -73,14 +73,14 @@ impl Shard {
             }
             let wanted = Ask::Recover { pipe: missing.pipe.clone(), after: missing.behind };
             match ask(Whose::Pipe(missing.clone()), wanted) {
-                Some(answer) => self.recovered(missing, answer),
+                Some(answer) => self.recovered(missing, answer, ask),
                 None => self.recovering += 1,
             }
         }
     }
 
     /// What was missed is there, or is gone.
-    pub(super) fn recovered(&mut self, missing: Missing, answer: Answer) {
+    pub(super) fn recovered(&mut self, missing: Missing, answer: Answer, ask: Asking<'_>) {
         if !self.hub.still_misses(&missing) {
             return;
         }
@@ -90,19 +90,38 @@ impl Shard {
                 self.status.delivered(delivered);
                 self.hub.has_read(&missing.pipe, page.up_to, page.more);
             }
-            Answer::Recovered(Ok(Recovered::Lost(position))) => {
-                let gap = frame::five::gap(missing.pipe.shown_name(), position);
-                if !is_planted(Fault::GapUnsaid) {
-                    self.hub.gap(&missing.pipe, position, &gap, &mut self.outboxes);
+            // Not all of it is there, but what is kept of a log is still to be delivered.
+            Answer::Recovered(Ok(Recovered::Lost(_))) if matches!(missing.pipe, Pipe::Log(..)) => {
+                let wanted = Ask::Read { pipe: missing.pipe.clone(), since: Since::After(missing.behind.index) };
+                match ask(Whose::Pipe(missing.clone()), wanted) {
+                    Some(answer) => self.recovered(missing, answer, ask),
+                    None => self.recovering += 1,
                 }
+            }
+            Answer::Page(Ok(page)) => {
+                self.tell_gap(&missing.pipe, page.starts_behind());
+                let delivered: usize = runs(&page.messages).map(|run| self.deliver(run)).sum();
+                self.status.delivered(delivered);
+                self.hub.has_read(&missing.pipe, page.up_to, page.more);
+            }
+            Answer::Recovered(Ok(Recovered::Lost(position))) => {
+                self.tell_gap(&missing.pipe, position);
                 self.hub.has_read(&missing.pipe, position, false);
             }
-            Answer::Recovered(Err(error)) => {
+            Answer::Recovered(Err(error)) | Answer::Page(Err(error)) => {
                 tracing::warn!("what was missed of {} cannot be read yet: {error}", missing.pipe.shown_name());
                 self.unread.push(missing);
             }
             // Nobody answers so to what was asked.
             _ => self.unread.push(missing),
+        }
+    }
+
+    /// What is missing up to `position` is gone.
+    fn tell_gap(&mut self, pipe: &Pipe, position: Position) {
+        let gap = frame::five::gap(pipe.shown_name(), position);
+        if !is_planted(Fault::GapUnsaid) {
+            self.hub.gap(pipe, position, &gap, &mut self.outboxes);
         }
     }
 

@@ -117,7 +117,8 @@ fn page(
         if let Some(last) = page.messages.last()
             && (page.messages.len() >= max.messages || bytes + one > max.bytes)
         {
-            (page.up_to, page.more) = (last.position, true);
+            // Its epoch may be one that is over.
+            (page.up_to.index, page.more) = (last.position.index, true);
             break;
         }
         bytes += one;

@@ -36,13 +36,13 @@ impl Announcing {
     pub fn add(
         &mut self,
         live: &mut LivePipe,
-        delivery: Arc<Delivery>,
+        delivery: &Arc<Delivery>,
         receivers: u64,
         windows: &Windows,
     ) -> Published {
-        live.stand_behind(&delivery, windows);
+        live.stand_behind(delivery, windows);
         for ear in live.listeners().ears() {
-            let news = News::Delivery(Arc::clone(&delivery));
+            let news = News::Delivery(Arc::clone(delivery));
             match self.news.iter_mut().find(|(id, _)| *id == ear) {
                 Some((_, of_ear)) => of_ear.push(news),
                 None => self.news.push((ear, vec![news])),

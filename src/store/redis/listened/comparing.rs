@@ -12,6 +12,11 @@ impl Listened {
         heard.map(|(base, _)| base.clone()).collect()
     }
 
+    /// Whether somebody listens to a pipe.
+    pub fn is_listened(&self, base: &str) -> bool {
+        self.table().pipes.get(base).is_some_and(|entry| entry.listeners.count() > 0)
+    }
+
     /// Whether something of a pipe has not been heard that Redis has, which has it at `head`, and nobody was told so.
     pub fn is_behind(&self, base: &str, head: Position) -> bool {
         self.table().pipes.get(base).is_some_and(|entry| entry.is_behind(head))
@@ -22,6 +27,7 @@ impl Listened {
         let mut table = self.table();
         let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.is_behind(head)) else { return };
         entry.told_lost = Some(head);
+        entry.publishing.retain(|(wanted, _)| wanted.epoch == head.epoch && wanted.index > head.index);
         for ear in entry.listeners.ears().filter_map(|id| self.ear(id)) {
             ear.push([News::Lost(entry.pipe.clone())], None);
         }

@@ -135,6 +135,7 @@ impl Listened {
     /// Slots have gone from server to server: their pipes are subscribed to where they are now.
     pub fn moved(&self) {
         self.resubscribe(|base, by| !self.servers.is_owner(by, Slot::of(base)));
+        self.outdated.suspected.notify_one();
     }
 
     /// Has all pipes subscribed anew that are not, and those for which the server that told of them is none any more.
@@ -182,9 +183,8 @@ impl Listened {
         let table = &mut *table;
         for Doubt { base, pipe, version } in doubted {
             let Some(entry) = table.pipes.get_mut(base).filter(|entry| entry.doubt == Some(*version)) else { continue };
-            entry.doubt = None;
+            entry.lost();
             table.doubted.remove(base);
-            entry.begin_anew();
             for ear in entry.listeners.ears().filter_map(|id| self.ears.get(usize::from(id.0))) {
                 ear.push([News::Lost(pipe.clone())], None);
             }

@@ -166,6 +166,45 @@ fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
     assert!(listened.hearing(BASE, published(at(1, 13))).is_none(), "nothing is heard now");
 }
 
+/// The pipe is subscribed to again, and stands there when Redis is told anew who listens.
+fn told_again(listened: &Listened, stands: Newest) {
+    listened.all_unsubscribed(SERVER);
+    assert_eq!(changes(listened).subscribe, [BASE]);
+    listened.subscribed(SERVER, &[BASE.to_owned()]);
+    listened.told(BASE, listened.count(BASE, Mark::Leave), at_rest(stands));
+}
+
+#[test]
+fn nobody_waits_for_what_was_announced_before_the_pipe_was_subscribed_to_again() {
+    let lost_of = |listened: &Listened| listened.lost_of(&listened.doubted(SERVER));
+    let losses: [fn(&Listened); 2] = [|listened| listened.lost_all_but(&HashSet::new()), lost_of];
+    for lost in losses {
+        let (listened, ear) = registered(10);
+        listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
+        told_again(&listened, newest(1, 12));
+        let mut waiting = listened.hearing(BASE, published(at(1, 12))).unwrap();
+        lost(&listened);
+        assert!(waiting.try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
+        assert!(listened.hearing(BASE, published(at(1, 12))).is_none(), "it stood there already");
+        told_again(&listened, newest(1, 12));
+        listened.heard(BASE, &delivery(at(1, 13), 13), Vec::new());
+        lost(&listened);
+        assert!(listened.hearing(BASE, published(at(1, 13))).is_none(), "it was heard since");
+        listened.heard(BASE, &delivery(at(1, 14), 14), Vec::new());
+        assert_eq!(told(&ear), [11, 0, 13, 0, 14], "nothing is lost behind it");
+    }
+}
+
+#[test]
+fn what_comes_too_late_from_a_server_that_was_left_is_not_taken_for_what_the_next_one_says() {
+    let (listened, ear) = registered(10);
+    told_again(&listened, newest(1, 10));
+    listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
+    listened.lost_all_but(&HashSet::new());
+    assert_eq!(listened.heard(BASE, &delivery(at(1, 11), 99), Vec::new()), Some(newest(1, 11)));
+    assert_eq!(told(&ear), [11, 0, 0, 11]);
+}
+
 #[test]
 fn who_comes_while_the_last_one_leaves_is_subscribed_once_more() {
     let (listened, _ear) = registered(10);
@@ -304,9 +343,12 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
     for head in [at(1, 11), at(2, 3)] {
         assert!(listened.is_behind(BASE, head), "{head:?}");
     }
+    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, published(at(1, index))).unwrap());
     listened.missing(BASE, at(1, 11));
     listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [0]);
+    assert!(waiting[0].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
+    assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Empty));
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
     listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [11], "it came after all");
