@@ -12,7 +12,7 @@ mod tests;
 use crate::clock::UnixMillis;
 use crate::frame::{self, ClientFrame, five};
 use crate::hub::{Hub, Outboxes, SubscriptionId};
-use crate::node::{Answer, Ask, EarId, Visitor};
+use crate::node::{Answer, Ask, EarId, StoreError, Visitor};
 use crate::pipe::{ConnectionId, HISTORY_LENGTH_MAX, MessageId, Pipe, PipeKind, PipeName, Position};
 use crate::user::{About, Credentials, Generation, TenantId, UserId};
 
@@ -353,6 +353,10 @@ impl Session {
             Ok(frame) => {
                 around.outboxes.push(self.id.slot, frame);
                 Next::NOTHING
+            }
+            Err(error @ StoreError::Unknown(_)) => {
+                let text = format!("It may have been published: try again with the same uuid, if it had one ({error})");
+                self.refuse(&reply, 503, &text, around)
             }
             Err(error) => self.refuse(&reply, 503, &format!("Try again: {error}"), around),
         }

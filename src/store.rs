@@ -463,8 +463,12 @@ impl Ear {
 /// Why a store could not do as asked, sorted by remedy.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StoreError {
-    /// Nothing was done; the same call may succeed later. Says what is the matter.
+    /// Nothing was done, or nothing that the same call would not do just the same once more; it may succeed later. Says
+    /// what is the matter.
     Unavailable(String),
+    /// It may have been done, or not, or a part of it: what is done once more may be done twice. Messages with ids that
+    /// were chosen may be published once more all the same. Says what is the matter.
+    Unknown(String),
     /// What is stored cannot be read. Says what and where.
     Damaged(String),
 }
@@ -473,6 +477,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StoreError::Unavailable(what) => write!(out, "the store is not available: {what}"),
+            StoreError::Unknown(what) => write!(out, "it is not known whether it was done: {what}"),
             StoreError::Damaged(what) => write!(out, "the store is damaged: {what}"),
         }
     }

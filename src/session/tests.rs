@@ -206,8 +206,21 @@ fn a_browser_whose_pipes_cannot_be_heard_is_sent_back() {
     let mut world = World::new();
     let (mut session, _) = world.open(None, 4);
     session.received("subscription\naa", &mut world.around());
-    let failed = Answer::Listening(Err(crate::node::StoreError::Unavailable("x".into())));
+    let failed = Answer::Listening(Err(StoreError::Unavailable("x".into())));
     assert_eq!(session.answered(failed, &mut world.around()).ending, Some(Ending::NoStore));
+}
+
+#[test]
+fn who_publishes_and_may_have_published_is_told_so() {
+    let mut world = World::new();
+    let (mut session, _) = world.open(None, 5);
+    session.received(r#"{"do":"hello"}"#, &mut world.around());
+    session.received(r#"{"do":"publish","id":1,"pipe":"web_room","data":2}"#, &mut world.around());
+    world.frames();
+    let unknown = Answer::Published(Err(StoreError::Unknown("it broke".into())));
+    session.answered(unknown, &mut world.around());
+    let said = world.frames().join(" ");
+    assert!(said.contains("503") && said.contains("may have been published") && said.contains("same uuid"), "{said}");
 }
 
 /// Frames of generation 5, each as its kind and what matters of it.

@@ -1,7 +1,8 @@
 //! The store of many nodes: everything is in one Redis, and each step is one script there.
 //!
 //! Two connections to each server: commands go by one (`commands.rs`, looked after by `upkeep.rs`), announcements come by
-//! the other (`subscriber.rs`) through a gate into the ears. Which server has what is in `servers.rs`, and kept true by
+//! the other (`subscriber.rs`) through a gate into the ears. If replicas must have what is published, they are waited for
+//! by a third (`replication.rs`). Which server has what is in `servers.rs`, and kept true by
 //! `sentinel.rs` and `cluster.rs`. How messages and keys look is in `record.rs` and `keys.rs`.
 
 mod address;
@@ -26,6 +27,7 @@ mod record;
 mod refusal;
 mod registering;
 mod registry;
+mod replication;
 mod script;
 mod sentinel;
 mod server;
@@ -91,7 +93,6 @@ pub struct Redis {
     registry: Arc<Registry>,
     gate: Arc<Gate>,
     clock: Arc<dyn Clock>,
-    replicas_min: u64,
     history_bytes_max_per_pipe: usize,
     /// What tells the others that this node is there.
     telling: Vec<JoinHandle<()>>,
@@ -112,6 +113,7 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
     let gate = Arc::new(gate);
     let keeper = Keeper {
         wait,
+        replicas_min,
         gate: Arc::clone(&gate),
         listened: Arc::clone(&listened),
         registry: Arc::clone(&registry),
@@ -126,7 +128,6 @@ pub async fn open(config: &Config, ears: Vec<Arc<Ear>>, clock: Arc<dyn Clock>) -
         registry: Arc::clone(&registry),
         gate,
         clock,
-        replicas_min,
         history_bytes_max_per_pipe,
         telling: Vec::new(),
         tasks: vec![hearing],

@@ -94,18 +94,44 @@ pub(super) fn unknown_database(database: &str) -> SqlError {
     SqlError::new(1049, "42000", format!("Unknown database '{database}': the database is `CometQL_v1`"))
 }
 
-/// 1205 is the number that every client library takes for "nothing was done, run it again".
+/// 1205 is the number that every client library takes for "nothing was done, run it again". 1180, an error during
+/// COMMIT, is one that none takes for that: whoever published knows whether the rows may be said again.
 impl From<StoreError> for SqlError {
     fn from(error: StoreError) -> SqlError {
         match error {
             StoreError::Unavailable(_) => {
                 SqlError::new(1205, "HY000", format!("{error}. Nothing was done: run the statement again"))
             }
+            StoreError::Unknown(_) => SqlError::new(
+                1180,
+                "HY000",
+                format!(
+                    "{error}. Messages may have been published: if each row has a `uuid`, run the statement again and \
+                     nothing is published twice; give each row one to make it repeatable"
+                ),
+            ),
             StoreError::Damaged(_) => SqlError::new(
                 500,
                 "HY000",
                 format!("internal server error: {error}. Ask the operator to look at the server's log"),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_done_is_not_said_to_be_run_again() {
+        let away = SqlError::from(StoreError::Unavailable("away".into()));
+        assert_eq!(away.code, 1205);
+        assert!(away.message.contains("Nothing was done: run the statement again"), "{}", away.message);
+        let unknown = SqlError::from(StoreError::Unknown("it broke".into()));
+        assert_eq!(unknown.code, 1180);
+        let says = |what: &str| unknown.message.contains(what);
+        assert!(says("may have been published") && says("give each row one"), "{}", unknown.message);
+        assert!(!says("Nothing was done") && !says("try restarting"), "{}", unknown.message);
     }
 }

@@ -118,6 +118,29 @@ fn a_redis_with_an_older_state_uses_no_index_twice() {
 }
 
 #[test]
+fn who_repeats_an_insert_after_a_new_epoch_waits_for_nothing() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let pipe = pipe("repeated");
+        node.listen(&pipe).await;
+        let text = |number: usize| Publish { id_is_chosen: true, ..publish(&pipe, &number.to_string()) };
+        let batch: Vec<Publish> = (0..10).map(text).collect();
+        let before = node.store.publish(batch.clone()).await.unwrap();
+        node.heard_until("9").await;
+        server.ask(&["HSET", &key(&server, "1:n:repeated"), "index", "1"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        node.news_until(is_lost_all).await;
+        let now = node.publish(&pipe, "in another epoch").await.unwrap().position;
+        assert_ne!(now.epoch, before[9].position.epoch);
+        // Had each of them its own limit of time, that would take longer than this test may.
+        let again = node.store.publish(batch).await.unwrap();
+        assert!(again.iter().zip(&before).all(|(again, before)| again.is_repeat && again.position == before.position));
+    });
+}
+
+#[test]
 fn a_pipe_that_has_begun_a_new_epoch_stays_in_it_when_connections_break_once_more() {
     told(async {
         let server = Server::start();
@@ -178,6 +201,36 @@ fn a_lost_announcement_is_found_although_nothing_follows() {
 }
 
 #[test]
+fn a_pipe_that_cannot_be_compared_keeps_no_other_from_it() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let tag_of = |key: &str| key.split('}').next().unwrap().to_owned();
+        let mut bases = std::collections::BTreeMap::new();
+        for number in 0..40 {
+            let name = format!("compared_{number}");
+            node.listen(&pipe(&name)).await;
+            let base = key(&server, &format!("1:n:{name}"));
+            // One of each bucket.
+            bases.insert(tag_of(&base), (base, pipe(&name)));
+        }
+        let (_, (broken, _)) = bases.pop_first().unwrap();
+        server.ask(&["DEL", &broken]);
+        server.ask(&["SET", &broken, "no hash"]);
+        for (base, _) in bases.values() {
+            // A message that nobody announces.
+            server.ask(&["HINCRBY", base, "index", "1"]);
+        }
+        let mut quiet: Vec<Pipe> = bases.into_values().map(|(_, pipe)| pipe).collect();
+        while !quiet.is_empty() {
+            for news in node.news_until(|news| matches!(news, News::Lost(_))).await {
+                quiet.retain(|pipe| !matches!(&news, News::Lost(lost) if lost == pipe));
+            }
+        }
+    });
+}
+
+#[test]
 fn a_window_that_has_run_out_reaches_no_further_back_although_its_messages_were_empty() {
     told(async {
         let server = Server::start();
@@ -215,6 +268,28 @@ fn a_pipe_whose_hash_alone_was_deleted_begins_anew_whatever_is_done_first() {
             assert!(after.epoch != before.epoch && after.index == 1, "{first}: {after:?}");
             assert_eq!(node.history(&log).await, ["after"], "{first}");
         }
+    });
+}
+
+#[test]
+fn a_pipe_that_cannot_be_registered_keeps_no_other_waiting() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        let (good, broken) = (pipe("good"), pipe("broken"));
+        for pipe in [&good, &broken] {
+            node.listen(pipe).await;
+        }
+        let base = key(&server, "1:n:broken");
+        server.ask(&["DEL", &base]);
+        server.ask(&["SET", &base, "no hash"]);
+        server.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+        let is_lost = |pipe: Pipe| move |news: &News| matches!(news, News::Lost(lost) if *lost == pipe);
+        let news = node.news_until(is_lost(good)).await;
+        assert!(!news.iter().any(is_lost(broken.clone())), "{news:?}");
+        server.ask(&["DEL", &base]);
+        node.news_until(is_lost(broken.clone())).await;
+        assert_eq!(node.store.listeners(&broken).await.unwrap(), 1);
     });
 }
 

@@ -171,7 +171,15 @@ fn is_lost_all(news: &News) -> bool {
 fn reason(error: StoreError) -> String {
     match error {
         StoreError::Unavailable(reason) => reason,
-        StoreError::Damaged(reason) => panic!("damaged: {reason}"),
+        error => panic!("{error}"),
+    }
+}
+
+/// Why it is not known whether it was done.
+fn doubt(error: StoreError) -> String {
+    match error {
+        StoreError::Unknown(reason) => reason,
+        error => panic!("{error}"),
     }
 }
 

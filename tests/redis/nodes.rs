@@ -198,6 +198,24 @@ fn nobody_is_taken_for_dead_because_redis_was_away() {
 }
 
 #[test]
+fn what_cannot_be_taken_back_of_a_former_name_keeps_nobody_from_being_told() {
+    told(async {
+        let server = Server::start();
+        let node = Node::on(&server, LONG_MILLIS).await;
+        node.listen(&pipe("told")).await;
+        let name = names(&server, "leases").remove(0);
+        // As if the server of a cluster that has it could not be asked.
+        server.ask(&["SET", &key(&server, &format!("pipes_of:{name}")), "no set"]);
+        server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
+        server.ask(&["HSET", "cometql:{nodes}:gone", &name, "1 1 0 - 0"]);
+        until(true, async || names(&server, "leases").first().is_some_and(|now| *now != name)).await;
+        let now = names(&server, "leases").remove(0);
+        let listeners = key(&server, "1:n:told:listeners");
+        until(true, async || server.ask(&["HKEYS", &listeners]).contains(&now)).await;
+    });
+}
+
+#[test]
 fn who_was_said_to_have_gone_appears_again_although_everybody_has_forgotten_the_node() {
     told(async {
         let server = Server::start();
@@ -206,6 +224,8 @@ fn who_was_said_to_have_gone_appears_again_although_everybody_has_forgotten_the_
         let name = names(&server, "leases").remove(0);
         // It is cut off from everything that it tells, and was gone for so long that nobody knows of it.
         server.ask(&["ACL", "SETUSER", "default", "-evalsha"]);
+        // A lease that was on its way has been answered when the clock moves.
+        tokio::time::sleep(Duration::from_millis(300)).await;
         server.ask(&["HDEL", &key(&server, "1:l:7"), "present"]);
         server.ask(&["HDEL", "cometql:{nodes}:leases", &name]);
         node.clock.forward(130_000);

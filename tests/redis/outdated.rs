@@ -1,5 +1,7 @@
 //! A Redis that has gone back and knows of listeners who have left since.
 
+use cometql::store::CallId;
+
 use super::*;
 use crate::server::Cluster;
 
@@ -7,7 +9,7 @@ use crate::server::Cluster;
 async fn leave(node: &Node, pipe: &Pipe, log: &Pipe) {
     assert_eq!(node.store.unlisten(pipe, EarId(0)).await.unwrap(), 0);
     assert_eq!(node.store.unlisten(log, EarId(0)).await.unwrap(), 0);
-    assert!(node.store.disappear(log).await.unwrap());
+    assert!(node.store.disappear(log, CallId::new()).await.unwrap());
 }
 
 /// Redis knows in the end that nobody listens; that the user has gone is told once more, as Redis does not know it.
@@ -19,7 +21,7 @@ async fn is_taken_back(node: &Node, pipe: &Pipe, log: &Pipe) {
         async || node.store.left_behind().await.unwrap().iter().map(|left| left.pipe.clone()).collect::<Vec<_>>();
     until(vec![log.clone()], left).await;
     assert_eq!(left().await, vec![log.clone()], "as long as nobody has seen to it");
-    assert!(node.store.disappear(log).await.unwrap());
+    assert!(node.store.disappear(log, CallId::new()).await.unwrap());
     for one in node.store.left_behind().await.unwrap() {
         node.store.settle(&one).await.unwrap();
     }

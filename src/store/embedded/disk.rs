@@ -267,7 +267,7 @@ pub fn check_version(seen: &Seen, file: &Path) -> Result<(), StoreError> {
 /// Of a file that is damaged the rest is saved. Answers what was seen.
 fn look_through(file: &Path) -> Result<Arc<Sums>, StoreError> {
     let advice = |error: StoreError| {
-        let (StoreError::Damaged(what) | StoreError::Unavailable(what)) = error;
+        let (StoreError::Damaged(what) | StoreError::Unavailable(what) | StoreError::Unknown(what)) = error;
         let repair = "restore it from a backup, or move it away to start empty";
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     };

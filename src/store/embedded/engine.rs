@@ -190,7 +190,7 @@ fn open(file: &Path, sums: &Arc<Sums>) -> Result<Database, StoreError> {
     };
     contained(create).map_err(|error| {
         let repair = "restore it from a backup, or move it away to start empty";
-        let (StoreError::Damaged(what) | StoreError::Unavailable(what)) = error;
+        let (StoreError::Damaged(what) | StoreError::Unavailable(what) | StoreError::Unknown(what)) = error;
         StoreError::Damaged(format!("{}: {what}; {repair}", file.display()))
     })
 }

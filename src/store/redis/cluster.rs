@@ -15,7 +15,7 @@ use super::call::Slot;
 use super::connection::Connection;
 use super::keeper::Keeper;
 use super::refusal::explained;
-use super::server::{Kept, Line, ServerId};
+use super::server::{Kept, Line, Open, ServerId};
 use super::servers::Map;
 use super::slots::{Slots, most};
 use super::upkeep::compare;
@@ -82,8 +82,8 @@ impl Cluster {
         let servers = self.keeper.servers.map().servers;
         let mut asking = JoinSet::new();
         for server in &servers {
-            if let Line::Open(_, commands) = &*server.line.borrow() {
-                asking.spawn(ask(commands.clone(), server.place.borrow().clone()));
+            if let Line::Open(open) = &*server.line.borrow() {
+                asking.spawn(ask(open.commands.clone(), server.place.borrow().clone()));
             }
         }
         let said = answers(asking).await.0;
@@ -147,9 +147,8 @@ impl Cluster {
     async fn hand_over(&self, server: &Kept, is_gained: impl Fn(Slot) -> bool) -> Option<OwnedMutexGuard<()>> {
         let opening = Arc::clone(&server.opening).try_lock_owned().ok()?;
         let line = server.line.borrow().clone();
-        if let Line::Open(_, mut commands) = line {
-            let comparing = compare(&self.keeper.registry, &mut commands, is_gained);
-            timeout(ANSWER, comparing).await.ok()?.ok()?;
+        if let Line::Open(Open { mut commands, .. }) = line {
+            compare(&self.keeper.registry, &mut commands, is_gained, ANSWER).await.ok()?;
         }
         Some(opening)
     }

@@ -16,8 +16,9 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::Answer;
 use super::call::{Call, SLOT_COUNT};
 use super::refusal::{Remedy, explained, remedy};
+use super::replication::Replication;
 use super::script::Scripts;
-use super::server::{Kept, ServerId};
+use super::server::{Kept, Open, ServerId};
 use super::servers::Servers;
 use crate::store::StoreError;
 
@@ -26,6 +27,8 @@ use crate::store::StoreError;
 pub enum Again {
     /// Giving it twice is as good as once.
     Yes,
+    /// The second time it is known for a repeat. Who cannot give it again is told that it may have been done.
+    Known,
     No,
 }
 
@@ -51,6 +54,8 @@ struct Lost(ServerId, u64);
 struct By {
     server: Arc<Kept>,
     number: u64,
+    /// Of the same process as the connection: only there it is known what has become of what was written.
+    replication: Option<Replication>,
 }
 
 /// What came of sending a command once.
@@ -67,6 +72,8 @@ enum Sent {
 #[derive(Default)]
 struct Progress {
     is_sent: AtomicBool,
+    /// It was sent by a connection that broke before the answer.
+    is_lost: AtomicBool,
     /// Why it was refused the last time.
     refused: Mutex<Option<String>>,
 }
@@ -74,6 +81,15 @@ struct Progress {
 impl Progress {
     fn set_sent(&self, is_sent: bool) {
         self.is_sent.store(is_sent, Ordering::Relaxed);
+    }
+
+    fn set_lost(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may have been done, although nobody has answered.
+    fn may_be_done(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed) || self.is_sent.load(Ordering::Relaxed)
     }
 
     fn refused(&self) -> std::sync::MutexGuard<'_, Option<String>> {
@@ -101,47 +117,39 @@ impl Commands {
 
     /// Gives a command and waits for its answer, both within the limit of time.
     pub async fn ask(&self, call: &Call, again: Again) -> Result<Answer, StoreError> {
-        self.ask_replicated(call, again, 0).await
+        let progress = Progress::default();
+        let asking = async { Ok(self.ask_until_answered(call, again, &progress).await?.1) };
+        self.in_time(asking, call, again, &progress).await
     }
 
-    /// The same, and waits, within the same limit, until so many replicas have what the command wrote.
-    pub async fn ask_replicated(&self, call: &Call, again: Again, replicas_min: u64) -> Result<Answer, StoreError> {
+    /// The same, and waits, within the same limit, until as many replicas as are wanted have what the command wrote.
+    pub async fn ask_replicated(&self, call: &Call, again: Again) -> Result<Answer, StoreError> {
         let progress = Progress::default();
         let asking = async {
             let (by, value) = self.ask_until_answered(call, again, &progress).await?;
-            if replicas_min > 0 {
-                self.until_replicated(&by, call, replicas_min).await?;
+            if let Some(replication) = &by.replication {
+                let replicated = replication.until_replicated(call.beside("replicated")).await;
+                replicated.map_err(|why| unknown(&**by.server, &why))?;
             }
-            Ok(Answer::new(value))
+            Ok(value)
         };
-        match timeout_at(Instant::now() + self.wait, asking).await {
-            Ok(answer) => answer,
-            Err(_) => Err(self.late(call, again, &progress)),
-        }
+        self.in_time(asking, call, again, &progress).await
     }
 
-    /// WAIT speaks of what its own connection has written. Asked on another, after a fail-over perhaps, it would say
-    /// that all is well with something that is gone.
-    async fn until_replicated(&self, by: &By, call: &Call, replicas_min: u64) -> Result<(), StoreError> {
-        let broke = || unknown(&**by.server, "the connection broke before its replicas had it");
-        let (now, mut connection) = by.server.connection(None).await?;
-        if now != by.number {
-            return Err(broke());
-        }
-        // A repeat has written nothing: what is written here comes behind everything that was written before.
-        // Redis answers how many have it before the time is over that the caller has.
-        let millis = u64::try_from(self.wait.as_millis() / 2).unwrap_or(u64::MAX);
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("SET").arg(call.beside("replicated")).arg(1).ignore();
-        pipeline.cmd("WAIT").arg(replicas_min).arg(millis);
-        let answered: Result<(u64,), RedisError> = pipeline.query_async(&mut connection).await;
-        match answered {
-            Ok((replicas,)) if replicas >= replicas_min => Ok(()),
-            Ok((replicas,)) => {
-                let few = format!("{replicas} of {replicas_min} replicas (redis_replicas_min) have it");
-                Err(unknown(&**by.server, &few))
+    async fn in_time(
+        &self,
+        asking: impl Future<Output = Result<Value, StoreError>>,
+        call: &Call,
+        again: Again,
+        progress: &Progress,
+    ) -> Result<Answer, StoreError> {
+        match timeout_at(Instant::now() + self.wait, asking).await {
+            // What is refused now was perhaps done the first time.
+            Ok(Err(StoreError::Unavailable(why))) if progress.may_be_done() && again != Again::Yes => {
+                Err(StoreError::Unknown(format!("{why}; it had been sent before, {MAY_BE_DONE}")))
             }
-            Err(_) => Err(broke()),
+            Ok(answer) => answer.map(Answer::new),
+            Err(_) => Err(self.late(call, again, progress)),
         }
     }
 
@@ -162,7 +170,10 @@ impl Commands {
                     progress.set_sent(false);
                     lost = this;
                 }
-                Sent::Lost if again == Again::Yes => lost = this,
+                Sent::Lost if again != Again::No => {
+                    progress.set_lost();
+                    lost = this;
+                }
                 Sent::Lost => return Err(unknown(&**by.server, "the connection broke before it answered")),
                 Sent::Refused(error) => {
                     progress.set_sent(false);
@@ -241,8 +252,8 @@ impl Commands {
             tokio::select! {
                 biased;
                 open = server.connection(lost) => {
-                    let (number, connection) = open?;
-                    return Ok((By { server, number }, connection));
+                    let Open { number, commands, replication } = open?;
+                    return Ok((By { server, number, replication }, commands));
                 }
                 () = self.servers.until_moved(call.slot, server.id) => {}
             }
@@ -250,7 +261,7 @@ impl Commands {
     }
 
     async fn teach(&self, server: &Kept) -> Result<(), StoreError> {
-        let (_, mut connection) = server.connection(None).await?;
+        let mut connection = server.connection(None).await?.commands;
         teach(&self.scripts, &mut connection).await.map_err(|error| refused(server, &error))
     }
 
@@ -259,7 +270,7 @@ impl Commands {
         let millis = self.wait.as_millis();
         let owner = self.servers.owner(call.slot);
         let address = owner.as_ref().map_or_else(|| self.address.clone(), |owner| owner.to_string());
-        if progress.is_sent.load(Ordering::Relaxed) && again == Again::No {
+        if progress.may_be_done() && again != Again::Yes {
             return unknown(&address, &format!("it has not answered within {millis} ms"));
         }
         let broken = owner.as_ref().and_then(|owner| owner.why_broken());
@@ -279,18 +290,10 @@ impl Commands {
 
 /// Nobody knows whether it was done.
 fn unknown(server: &dyn Display, what: &str) -> StoreError {
-    StoreError::Unavailable(format!(
-        "Redis at {server}: {what}, so {UNKNOWN}; it may be tried again, and a message with an id of its own is not \
-         published twice then"
-    ))
+    StoreError::Unknown(format!("Redis at {server}: {what}, {MAY_BE_DONE}"))
 }
 
-const UNKNOWN: &str = "it may have been done or not";
-
-/// Whether an error leaves it open what was done.
-pub fn is_unknown(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable(why) if why.contains(UNKNOWN))
-}
+const MAY_BE_DONE: &str = "so it may have been done or not";
 
 fn refused(server: &Kept, error: &RedisError) -> StoreError {
     StoreError::Unavailable(format!("Redis at {}: {}", **server, explained(error)))

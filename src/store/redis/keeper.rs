@@ -17,6 +17,8 @@ use super::upkeep::Upkeep;
 
 pub struct Keeper {
     pub wait: Duration,
+    /// How many replicas must have what is published.
+    pub replicas_min: u64,
     pub gate: Arc<Gate>,
     pub listened: Arc<Listened>,
     pub registry: Arc<Registry>,
@@ -33,8 +35,10 @@ impl Keeper {
         let server = Arc::new(Server::new(id, place));
         // Nobody else has it yet.
         let opening = Arc::clone(&server.opening).try_lock_owned().ok();
+        let replicas_min = self.replicas_min;
         let (wait, listened, registry) = (self.wait, Arc::clone(&self.listened), Arc::clone(&self.registry));
-        let upkeep = Upkeep { server: Arc::clone(&server), asks_for_role, wait, registry: Arc::clone(&registry) };
+        let upkeep =
+            Upkeep { server: Arc::clone(&server), asks_for_role, wait, replicas_min, registry: Arc::clone(&registry) };
         let gate = Arc::clone(&self.gate);
         let subscriber = Subscriber { server: Arc::clone(&server), wait, gate, listened, registry };
         let tasks = vec![tokio::spawn(upkeep.run()), tokio::spawn(subscriber.run())];

@@ -9,7 +9,7 @@ use super::commands::Again;
 use super::keys;
 use super::registry::Registry;
 use super::script::Script;
-use super::together::ask_all;
+use super::together::{ask_all, ask_each};
 use super::wills;
 use crate::store::{LeftBehind, StoreError};
 
@@ -28,6 +28,12 @@ struct Left {
     wills: Vec<(String, Vec<u8>)>,
 }
 
+/// Some of what a node has left, and whether it could be asked for everywhere.
+struct Found {
+    left: Vec<Left>,
+    outcome: Result<(), StoreError>,
+}
+
 impl Registry {
     /// Some of what nodes had to do with that are gone, for this node alone for a while.
     pub async fn left_behind(&self) -> Result<Vec<LeftBehind>, StoreError> {
@@ -36,8 +42,9 @@ impl Registry {
             return Ok(outdated);
         }
         let Some(node) = self.claim("").await? else { return Ok(Vec::new()) };
-        let left = self.left_by(&node).await?;
+        let Found { left, outcome } = self.left_by(&node).await;
         if left.is_empty() {
+            outcome?;
             let mut call = self.commands.scripts().on(Script::Forget, &[keys::GONE]);
             call.arg(&node).arg(FORGET_MILLIS);
             self.commands.ask(&call, Again::Yes).await?;
@@ -75,17 +82,17 @@ impl Registry {
         self.settle(&keys::base_of(&left.pipe), node, Some(&connections)).await
     }
 
-    /// Takes back all that this node has said under a name that it had.
+    /// Takes back all that this node has said under a name that it had, as far as it can be asked for.
     pub async fn take_back(self: &Arc<Registry>, node: &str) -> Result<(), StoreError> {
         loop {
             // If another node has claimed it, that publishes wills of connections that are there: the fewer the better.
             self.claim(node).await?;
-            let left = self.left_by(node).await?;
+            let Found { left, outcome } = self.left_by(node).await;
             if left.is_empty() {
-                return Ok(());
+                return outcome;
             }
             let calls = left.iter().map(|left| self.settling(&left.base, node, None)).collect();
-            ask_all(&self.commands, calls).await?;
+            ask_each(&self.commands, calls).await.into_iter().try_for_each(|settled| settled.map(drop))?;
         }
     }
 
@@ -115,16 +122,23 @@ impl Registry {
         if answer.is_empty() { Ok(None) } else { answer.text().map(Some) }
     }
 
-    async fn left_by(&self, node: &str) -> Result<Vec<Left>, StoreError> {
+    async fn left_by(&self, node: &str) -> Found {
         let sets = keys::pipes_of(node);
-        let counts = ask_all(&self.commands, sets.iter().map(|set| Call::new("SCARD", set)).collect()).await?;
-        let mut left = Vec::new();
-        for (set, mut count) in sets.iter().zip(counts) {
-            if count.number()? > 0 && left.len() < PIPES_MAX {
-                left.extend(self.left_in(set, node, PIPES_MAX - left.len()).await?);
+        let counts = ask_each(&self.commands, sets.iter().map(|set| Call::new("SCARD", set)).collect()).await;
+        let mut found = Found { left: Vec::new(), outcome: Ok(()) };
+        for (set, count) in sets.iter().zip(counts) {
+            let looked = match count.and_then(|mut count| count.number()) {
+                Ok(count) if count > 0 && found.left.len() < PIPES_MAX => {
+                    self.left_in(set, node, PIPES_MAX - found.left.len()).await
+                }
+                count => count.map(|_| Vec::new()),
+            };
+            match looked {
+                Ok(left) => found.left.extend(left),
+                Err(error) => found.outcome = Err(error),
             }
         }
-        Ok(left)
+        found
     }
 
     async fn left_in(&self, set: &str, node: &str, count_max: usize) -> Result<Vec<Left>, StoreError> {

@@ -17,7 +17,9 @@ use super::server::ServerId;
 use super::servers::Servers;
 use crate::pipe::{Delivery, MessageId, Pipe, Position};
 use crate::store::listeners::Listeners;
-use crate::store::{Ear, EarId, News, Room};
+use crate::store::{Ear, EarId, News, Published, Room};
+
+pub use self::subscriptions::Doubt;
 
 pub struct Listened {
     table: Mutex<Table>,
@@ -51,8 +53,11 @@ struct Entry {
     doubt: Option<u64>,
     /// Who waits until it does.
     subscribing: Vec<oneshot::Sender<()>>,
-    /// Where the pipe stood when Redis was last told of the listeners; what comes behind it is heard.
+    /// Where the pipe stood when Redis was last told of the listeners.
     registered: Option<Newest>,
+    /// Where it stood when hearing began: what comes behind that is heard, or is lost. Whoever is registered later says
+    /// nothing of that.
+    began: Option<Newest>,
     /// The newest message that was heard since.
     newest: Option<Newest>,
     /// Publishers who wait until their messages have been heard here.
@@ -177,7 +182,10 @@ impl Listened {
             let is_latest = entry.counted == count.version && entry.listeners.count() == count.connections;
             // Answers overtake each other; a pipe in another epoch stands anew.
             if entry.registered.as_ref().is_none_or(|known| !newest.is_before(known)) {
-                entry.registered = Some(newest);
+                entry.registered = Some(newest.clone());
+            }
+            if entry.began.as_ref().is_none_or(|began| newest.is_before(began)) {
+                entry.began = Some(newest);
             }
             if !is_latest {
                 return;
@@ -212,22 +220,37 @@ impl Listened {
         }
     }
 
-    /// Every ear may have lost something, and looks for itself from where the pipes stand now.
-    pub fn lost_all(&self) {
+    /// Every ear may have lost something, and looks for itself from where the pipes stand now; but of those of which Redis
+    /// could not be told.
+    pub fn lost_all_but(&self, not_told: &HashSet<String>) {
         // Under the lock, so that it stands behind all that was heard before.
         let mut table = self.table();
-        table.doubted.clear();
-        table.pipes.values_mut().for_each(Entry::lost);
-        self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
+        table.doubted.retain(|base| not_told.contains(base));
+        for (_, entry) in table.pipes.iter_mut().filter(|(base, _)| !not_told.contains(*base)) {
+            entry.lost();
+            for ear in entry.listeners.ears().filter_map(|id| self.ear(id)).filter(|_| !not_told.is_empty()) {
+                ear.push([News::Lost(entry.pipe.clone())], None);
+            }
+        }
+        if not_told.is_empty() {
+            self.ears.iter().for_each(|ear| ear.push([News::LostAll], None));
+        }
     }
 
-    /// The newest message that is known of every pipe, by base.
+    /// The newest message that is known of every pipe that has had any, by base.
     pub fn newest(&self) -> Vec<(String, Newest)> {
         let table = self.table();
         let known = table.pipes.iter().flat_map(|(base, entry)| {
             // Both, when they are of two epochs: which of them is the later is not known here.
-            let both = entry.newest.iter().chain(&entry.registered);
-            both.map(|newest| (base.clone(), newest.clone()))
+            let (heard, told) = match (&entry.newest, &entry.registered) {
+                (Some(heard), Some(told)) if told.is_before(heard) || told.position == heard.position => {
+                    (Some(heard), None)
+                }
+                (Some(heard), Some(told)) if heard.is_before(told) => (None, Some(told)),
+                (heard, told) => (heard.as_ref(), told.as_ref()),
+            };
+            let known = heard.into_iter().chain(told).filter(|known| known.position.index > 0);
+            known.map(|known| (base.clone(), known.clone()))
         });
         known.collect()
     }
@@ -251,7 +274,7 @@ impl Listened {
         let mut table = self.table();
         let entry = table.pipes.get_mut(base)?;
         let (position, pipe) = (delivery.position, &delivery.pipe);
-        let next = match (&entry.newest, &entry.registered) {
+        let next = match (&entry.newest, &entry.began) {
             (Some(newest), _) => Some(newest.follow(position, delivery.id)),
             // What was on its way when Redis was told of the listeners comes too early, and does no harm.
             (None, Some(stood)) if stood.position.epoch == position.epoch && stood.position.index >= position.index => {
@@ -292,12 +315,20 @@ impl Listened {
         }
     }
 
-    /// What a publisher waits for until its message has been heard here, if it will be.
-    pub fn hearing(&self, base: &str, position: Position) -> Option<oneshot::Receiver<()>> {
+    /// What a publisher waits for until its message has been heard here, if it will be. A repeat of another epoch than
+    /// the pipe is in was heard before that began, or never will be.
+    pub fn hearing(
+        &self,
+        base: &str,
+        Published { position, is_repeat, .. }: Published,
+    ) -> Option<oneshot::Receiver<()>> {
         let mut table = self.table();
         let entry = table.pipes.get_mut(base)?;
-        let newest = entry.newest.as_ref().or(entry.registered.as_ref())?.position;
-        let is_heard = newest.epoch == position.epoch && newest.index >= position.index;
+        let newest = entry.newest.as_ref().or(entry.began.as_ref())?.position;
+        let is_heard = match newest.epoch == position.epoch {
+            true => newest.index >= position.index,
+            false => is_repeat,
+        };
         if is_heard || entry.subscribed.is_none() || entry.listeners.count() == 0 {
             return None;
         }
@@ -328,6 +359,7 @@ impl Entry {
             doubt: None,
             subscribing: Vec::new(),
             registered: None,
+            began: None,
             newest: None,
             publishing: Vec::new(),
             told_lost: None,
@@ -343,6 +375,8 @@ impl Entry {
         self.doubt = None;
         let is_further = |newest: &Newest| self.registered.as_ref().is_none_or(|stood| stood.is_before(newest));
         self.newest = self.newest.take().filter(is_further);
+        // The ears look for themselves what came before.
+        self.began = self.registered.clone();
         // What was announced before the pipe was subscribed to again is never heard, and Redis had it when it was told.
         self.publishing.clear();
     }

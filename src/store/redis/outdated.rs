@@ -72,7 +72,7 @@ impl Registry {
             self.take_back_wills(&node, &pipes).await?;
             pipes.retain(|(base, _)| !self.listened.is_listened(base));
             // Whoever comes meanwhile is counted later, and that is what counts.
-            self.tell_counts(pipes.iter().cloned()).await?;
+            self.tell_counts(pipes.iter().cloned()).await.why.map_or(Ok(()), Err)?;
             // The user of a log is here until somebody has told the others that he has gone.
             let logs = pipes.into_iter().filter(|(_, pipe)| matches!(pipe, Pipe::Log(..)));
             self.listened.outdated.logs().extend(logs);

@@ -5,11 +5,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
 use super::call::{Call, Slot};
-use super::commands::{Again, is_unknown};
+use super::commands::Again;
 use super::script::Script;
 use super::{Redis, begin, keys, record};
 use crate::pipe::{Pipe, Position};
@@ -32,8 +32,10 @@ impl Redis {
         }
         // Each message is in one part, and each part has answered as many as it has.
         let published: Vec<Published> = published.into_iter().flatten().collect();
+        // One limit of time for all of them.
+        let mut deadline = Instant::now() + self.commands.wait();
         for (base, published) in bases.iter().zip(&published) {
-            self.until_heard(base, published.position).await;
+            self.until_heard(base, *published, &mut deadline).await;
         }
         Ok(published)
     }
@@ -47,9 +49,9 @@ impl Redis {
         let part: Vec<(&str, &Publish)> =
             part.iter().map(|number| (bases[*number].as_str(), &batch[*number])).collect();
         // What is known to be a repeat may be sent twice.
-        let again = if part.iter().all(|(_, publish)| publish.id_is_chosen) { Again::Yes } else { Again::No };
+        let again = if part.iter().all(|(_, publish)| publish.id_is_chosen) { Again::Known } else { Again::No };
         let call = self.publishing(&part);
-        let mut answer: Answer = self.commands.ask_replicated(&call, again, self.replicas_min).await?;
+        let mut answer: Answer = self.commands.ask_replicated(&call, again).await?;
         let mut published = Vec::with_capacity(part.len());
         for _ in &part {
             let position = Position { epoch: answer.number()?, index: answer.number()? };
@@ -83,11 +85,13 @@ impl Redis {
     }
 
     /// Waits until what was published has been heard here, as far as it will be.
-    async fn until_heard(&self, base: &str, position: Position) {
-        let Some(mut hearing) = self.listened.hearing(base, position) else { return };
+    async fn until_heard(&self, base: &str, published: Published, deadline: &mut Instant) {
+        let Some(mut hearing) = self.listened.hearing(base, published) else { return };
         // While an ear is full publishers wait for it. Otherwise a connection that has stopped bringing anything is
         // soon known to be broken, and then the ears are told.
-        while timeout(self.commands.wait(), &mut hearing).await.is_err() && self.gate.is_held_up() {}
+        while timeout_at(*deadline, &mut hearing).await.is_err() && self.gate.is_held_up() {
+            *deadline = Instant::now() + self.commands.wait();
+        }
     }
 }
 
@@ -101,19 +105,24 @@ fn in_one(answers: Vec<Result<Vec<Published>, StoreError>>) -> Result<Vec<Publis
             Err(error) => errors.push(error),
         }
     }
+    // What nobody knows is the worst, and what can be tried again the least.
+    let worst = errors.into_iter().max_by_key(|error| match error {
+        StoreError::Unavailable(_) => 0,
+        StoreError::Damaged(_) => 1,
+        StoreError::Unknown(_) => 2,
+    });
     let done = published.len();
-    // What nobody knows is the worst.
-    let worst = errors.iter().position(is_unknown).unwrap_or(0);
-    if errors.is_empty() {
-        return Ok(published.into_iter().flatten().collect());
-    }
-    match errors.swap_remove(worst) {
-        StoreError::Unavailable(why) if done > 0 => Err(StoreError::Unavailable(format!(
-            "{done} of {count} parts of this batch, which are on several servers of a Redis Cluster, are published, and \
-             the others may not be: it may be tried again, and a message with an id of its own is not published twice \
-             then ({why})"
-        ))),
-        error => Err(error),
+    let partly = |why: String| {
+        format!(
+            "{done} of {count} parts of this batch, which are in several slots of a Redis Cluster, are published, and \
+             the others may not be ({why})"
+        )
+    };
+    match worst {
+        None => Ok(published.into_iter().flatten().collect()),
+        Some(error) if done == 0 => Err(error),
+        Some(StoreError::Damaged(why)) => Err(StoreError::Damaged(partly(why))),
+        Some(StoreError::Unavailable(why) | StoreError::Unknown(why)) => Err(StoreError::Unknown(partly(why))),
     }
 }
 
@@ -131,4 +140,29 @@ async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     })
     .await;
     outputs.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_which_a_part_is_published_is_not_one_of_which_nothing_is() {
+        let away = || Err(StoreError::Unavailable("away".into()));
+        let broke = || Err(StoreError::Unknown("broke".into()));
+        let damaged = || Err(StoreError::Damaged("rotten".into()));
+        let done = || Ok(Vec::new());
+        assert_eq!(in_one(vec![done(), done()]), Ok(Vec::new()));
+        assert_eq!(in_one(vec![away(), away()]), away());
+        assert_eq!(in_one(vec![away(), broke(), damaged()]), broke());
+        let said = |of| format!("{:?}", in_one(of));
+        for (of, begins) in [
+            (vec![done(), away()], "Err(Unknown(\"1 of 2 parts"),
+            (vec![done(), broke(), damaged()], "Err(Unknown(\"1 of 3 parts"),
+            (vec![away(), damaged(), done()], "Err(Damaged(\"1 of 3 parts"),
+        ] {
+            let said = said(of);
+            assert!(said.starts_with(begins), "{said}");
+        }
+    }
 }

@@ -138,7 +138,11 @@ mod tests {
     fn slots_do_not_wait_for_each_other() {
         let registering = Registering::default();
         let lines = [Some(Slot::numbered(1)), Some(Slot::numbered(2))];
-        lines.iter().for_each(|line| (0..3).for_each(|number| drop(registering.join(*line, registration(number)))));
+        for line in lines {
+            assert!(
+                (0..3).all(|number| registering.join(line, registration(number)).must_call == (number < CALLS_MAX))
+            );
+        }
         for line in lines {
             assert_eq!(taken(&registering, line).unwrap().len(), 3);
         }

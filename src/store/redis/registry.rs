@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 
 use super::answer::Answer;
@@ -24,8 +24,8 @@ use crate::store::{Listening, StoreError};
 
 /// How often this node says that it is there.
 const LEASE_RENEWED: Duration = Duration::from_secs(1);
-/// How many times this node has told what it could not tell at once until it looks for what nobody knows of.
-const ROUNDS_UNTIL_SWEPT: u64 = 15;
+/// How often it looks for what nobody knows of.
+const SWEPT: Duration = Duration::from_secs(15);
 /// Pipes that one call looks at, and calls that wait for their answers at a time.
 pub const PIPES_A_CALL: usize = 100;
 const CALLS_MAX: usize = 256;
@@ -120,9 +120,20 @@ impl Registry {
     }
 
     /// The same once more. Of a user who was taken for gone meanwhile the others are to be told.
-    async fn tell_again(self: &Arc<Registry>, base: &str, pipe: Pipe) -> Result<(), StoreError> {
-        if self.tell(base, &pipe, Mark::Leave).await?.has_appeared {
-            self.appears(pipe);
+    async fn tell_again(self: &Arc<Registry>, base: &str, pipe: &Pipe) -> Result<(), StoreError> {
+        if self.tell(base, pipe, Mark::Leave).await?.has_appeared {
+            self.appears(pipe.clone());
+        }
+        Ok(())
+    }
+
+    /// The same in a call of its own.
+    async fn register_one(&self, base: &str, pipe: &Pipe) -> Result<(), StoreError> {
+        // Nobody waits for the answer there.
+        let (answer, _) = oneshot::channel();
+        let one = Registration { base: base.to_owned(), pipe: pipe.clone(), mark: Mark::Leave, answer };
+        if self.register(&[one]).await?.iter().any(|listening| listening.has_appeared) {
+            self.appears(pipe.clone());
         }
         Ok(())
     }
@@ -151,43 +162,61 @@ impl Registry {
     }
 
     /// Tells what has not been told or was not answered.
-    pub async fn tell_untold(self: &Arc<Registry>) -> Result<(), StoreError> {
+    pub async fn tell_untold(self: &Arc<Registry>) -> NotTold {
         let counts = self.listened.untold().into_iter().filter_map(|(base, pipe)| Some(Untold::Count(base, pipe?)));
         let wills = self.wills.untold().into_iter().map(Untold::Will);
         self.tell_each(counts.chain(wills)).await
     }
 
     /// Tells once more who listens to each of these pipes.
-    pub async fn tell_counts(
-        self: &Arc<Registry>,
-        pipes: impl Iterator<Item = (String, Pipe)>,
-    ) -> Result<(), StoreError> {
+    pub async fn tell_counts(self: &Arc<Registry>, pipes: impl Iterator<Item = (String, Pipe)>) -> NotTold {
         self.tell_each(pipes.map(|(base, pipe)| Untold::Count(base, pipe))).await
     }
 
-    async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> Result<(), StoreError> {
+    async fn tell_each(self: &Arc<Registry>, all: impl Iterator<Item = Untold>) -> NotTold {
         let mut calls = JoinSet::new();
-        let mut outcome = Ok(());
+        let mut not = NotTold::default();
+        let mut failed = Vec::new();
         for untold in all {
             if calls.len() >= CALLS_MAX
-                && let Some(Ok(Err(error))) = calls.join_next().await
+                && let Some(told) = calls.join_next().await
             {
-                outcome = Err(error);
+                failed.extend(not.note(told));
             }
             let registry = Arc::clone(self);
             calls.spawn(async move {
                 match untold {
-                    Untold::Count(base, pipe) => registry.tell_again(&base, pipe).await,
-                    Untold::Will(of) => registry.tell_will(&of).await,
+                    Untold::Count(base, pipe) => {
+                        let told = registry.tell_again(&base, &pipe).await;
+                        (told, Some((base, pipe)))
+                    }
+                    Untold::Will(of) => (registry.tell_will(&of).await, None),
                 }
             });
         }
         while let Some(told) = calls.join_next().await {
-            if let Ok(Err(error)) = told {
-                outcome = Err(error);
-            }
+            failed.extend(not.note(told));
         }
-        outcome
+        if failed.is_empty() { not } else { self.tell_alone(failed).await }
+    }
+
+    /// A pipe that cannot be registered is refused with those that are told in the same call: now each has its own.
+    async fn tell_alone(self: &Arc<Registry>, pipes: Vec<(String, Pipe)>) -> NotTold {
+        let mut calls = JoinSet::new();
+        let mut not = NotTold::default();
+        for (base, pipe) in pipes {
+            if calls.len() >= CALLS_MAX
+                && let Some(told) = calls.join_next().await
+            {
+                not.note(told);
+            }
+            let registry = Arc::clone(self);
+            calls.spawn(async move { (registry.register_one(&base, &pipe).await, Some((base, pipe))) });
+        }
+        while let Some(told) = calls.join_next().await {
+            not.note(told);
+        }
+        not
     }
 
     /// Has a new epoch begin for every pipe that Redis has in an older state than was heard.
@@ -273,26 +302,40 @@ impl Registry {
         }
     }
 
-    /// Tells for ever what could not be told at once, and cleans up behind names that this node has had.
+    /// Tells for ever what could not be told at once, cleans up behind names that this node has had, and looks for what
+    /// nobody knows of. None of it waits for the others: a server of a cluster that is away may hold up each.
     pub async fn keep_told(self: Arc<Registry>) {
-        let mut unknown = HashSet::new();
-        for round in 1_u64.. {
-            let told = async {
-                while let Some(former) = self.nodes.former() {
-                    self.take_back(&former).await?;
-                    self.nodes.forget(&former);
-                }
-                self.tell_untold().await?;
-                if round.is_multiple_of(ROUNDS_UNTIL_SWEPT) && self.nodes.is_first() {
-                    self.sweep(&mut unknown).await?;
-                }
-                Ok::<(), StoreError>(())
-            };
-            if let Err(error) = told.await {
-                tracing::debug!("who listens here is told once more: {error}");
+        let telling = async {
+            loop {
+                let told = self.tell_untold().await.why.map_or(Ok(()), Err);
+                rest_after("who listens here is told once more", told, LEASE_RENEWED).await;
             }
-            tokio::time::sleep(LEASE_RENEWED).await;
+        };
+        let taking_back = async {
+            loop {
+                let taken_back = self.take_back_former().await;
+                rest_after("what was told under another name is taken back once more", taken_back, LEASE_RENEWED).await;
+            }
+        };
+        let sweeping = async {
+            let mut unknown = HashSet::new();
+            loop {
+                tokio::time::sleep(SWEPT).await;
+                if self.nodes.is_first() {
+                    let swept = self.sweep(&mut unknown).await;
+                    rest_after("what nobody knows of is looked for later", swept, Duration::ZERO).await;
+                }
+            }
+        };
+        tokio::join!(telling, taking_back, sweeping);
+    }
+
+    async fn take_back_former(self: &Arc<Registry>) -> Result<(), StoreError> {
+        while let Some(former) = self.nodes.former() {
+            self.take_back(&former).await?;
+            self.nodes.forget(&former);
         }
+        Ok(())
     }
 
     /// Gives up who was unknown at the last time as well: nodes come back within seconds.
@@ -304,6 +347,37 @@ impl Registry {
         }
         *before = unknown;
         Ok(())
+    }
+}
+
+/// Says what could not be done, and waits.
+async fn rest_after(what: &str, done: Result<(), StoreError>, rest: Duration) {
+    if let Err(error) = done {
+        tracing::debug!("{what}: {error}");
+    }
+    tokio::time::sleep(rest).await;
+}
+
+/// What could not be told.
+#[derive(Default)]
+pub struct NotTold {
+    /// Of the pipes whose listeners it is.
+    pub bases: HashSet<String>,
+    /// Of the last of it.
+    pub why: Option<StoreError>,
+}
+
+/// What became of telling something: of the listeners of a pipe, or of a will.
+type Outcome = (Result<(), StoreError>, Option<(String, Pipe)>);
+
+impl NotTold {
+    /// Answers the pipe, if it is one that was not told.
+    fn note(&mut self, told: Result<Outcome, JoinError>) -> Option<(String, Pipe)> {
+        // A task that ends without an answer has panicked, or the runtime stops.
+        let Ok((Err(error), pipe)) = told else { return None };
+        self.bases.extend(pipe.iter().map(|(base, _)| base.clone()));
+        self.why = Some(error);
+        pipe
     }
 }
 

@@ -8,17 +8,27 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::address::Place;
+use super::replication::Replication;
 use crate::store::StoreError;
 
 /// A server, as long as this node knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ServerId(pub u32);
 
+/// A connection that commands can be given by.
+#[derive(Clone)]
+pub struct Open {
+    /// Which one of this server it is.
+    pub number: u64,
+    pub commands: MultiplexedConnection,
+    /// By which one waits for replicas, if that is wanted.
+    pub replication: Option<Replication>,
+}
+
 /// Whether commands can be given now.
 #[derive(Clone)]
 pub enum Line {
-    /// The connection, and which one of this server it is.
-    Open(u64, MultiplexedConnection),
+    Open(Open),
     /// Why not.
     Broken(String),
 }
@@ -54,12 +64,12 @@ impl Server {
     }
 
     /// A connection that is not the lost one, as soon as there is one.
-    pub async fn connection(&self, lost: Option<u64>) -> Result<(u64, MultiplexedConnection), StoreError> {
+    pub async fn connection(&self, lost: Option<u64>) -> Result<Open, StoreError> {
         let mut line = self.line.subscribe();
-        let is_open = |line: &Line| matches!(line, Line::Open(number, _) if Some(*number) != lost);
+        let is_open = |line: &Line| matches!(line, Line::Open(open) if Some(open.number) != lost);
         let closed = || StoreError::Unavailable("the node is stopping".into());
         match &*line.wait_for(is_open).await.map_err(|_| closed())? {
-            Line::Open(number, connection) => Ok((*number, connection.clone())),
+            Line::Open(open) => Ok(open.clone()),
             Line::Broken(_) => Err(closed()),
         }
     }
@@ -67,7 +77,7 @@ impl Server {
     /// The connection of this number is of no more use.
     pub fn give_up(&self, number: u64, why: &str) {
         self.line.send_if_modified(|line| {
-            let is_it = matches!(line, Line::Open(open, _) if *open == number);
+            let is_it = matches!(line, Line::Open(open) if open.number == number);
             if is_it {
                 *line = Line::Broken(why.to_owned());
             }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::connection::Connection;
 use super::gate::{Announcement, Ended, Gate, Inlet};
-use super::listened::Listened;
+use super::listened::{Doubt, Listened};
 use super::record;
 use super::registry::Registry;
 use super::server::{Server, ServerId};
@@ -192,27 +192,33 @@ impl Subscriber {
 }
 
 /// What was in doubt is heard again: Redis is told who listens, and whatever came in between, the ears look for
-/// themselves.
+/// themselves. A pipe of which it cannot be told now keeps no other waiting.
 async fn tell_doubted(listened: Arc<Listened>, registry: Arc<Registry>, server: ServerId) {
-    let doubted = listened.doubted(server);
-    registry.wills.tell_of(&doubted.iter().map(|doubt| doubt.base.as_str()).collect());
-    let pipes = || doubted.iter().map(|doubt| (doubt.base.clone(), doubt.pipe.clone()));
-    while let Err(error) = registry.tell_counts(pipes()).await {
+    let mut backoff = BACKOFF;
+    loop {
+        // With what has come to be in doubt meanwhile.
+        let doubted = listened.doubted(server);
+        registry.wills.tell_of(&doubted.iter().map(|doubt| doubt.base.as_str()).collect());
+        let pipes = doubted.iter().map(|doubt| (doubt.base.clone(), doubt.pipe.clone()));
+        let not_told = registry.tell_counts(pipes).await;
+        let told: Vec<Doubt> = doubted.into_iter().filter(|doubt| !not_told.bases.contains(&doubt.base)).collect();
+        listened.lost_of(&told);
+        let Some(error) = not_told.why else { return };
         tracing::debug!("who listens here is told once more: {error}");
-        tokio::time::sleep(BACKOFF).await;
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(BACKOFF_MAX);
     }
-    listened.lost_of(&doubted);
 }
 
-/// The same of everything, when there is one server.
+/// The same of everything, when there is one server. What cannot be told now stays in doubt.
 async fn tell_all(listened: Arc<Listened>, registry: Arc<Registry>) {
     listened.tell_all();
     registry.wills.tell_all();
-    while let Err(error) = registry.tell_untold().await {
+    let not_told = registry.tell_untold().await;
+    if let Some(error) = not_told.why {
         tracing::debug!("who listens here is told once more: {error}");
-        tokio::time::sleep(BACKOFF).await;
     }
-    listened.lost_all();
+    listened.lost_all_but(&not_told.bases);
 }
 
 /// Puts announcements into the ears, one after the other, as long as there are any. While an ear that must hear is

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::Answer;
 use super::call::{Call, Slot};
 use super::gate::Gate;
 use super::registry::{PIPES_A_CALL, Registry};
 use super::script::Script;
-use super::together::ask_all;
+use super::together::ask_each;
 use crate::pipe::Position;
 use crate::store::StoreError;
 
@@ -32,10 +33,7 @@ impl Registry {
             }
             let share = parts.len().div_ceil(TICKS_A_ROUND - tick);
             let now: Vec<Part> = parts.drain(..share).collect();
-            let newly = self.ahead(&now).await.unwrap_or_else(|error| {
-                tracing::debug!("nothing was compared with what was heard: {error}");
-                Vec::new()
-            });
+            let newly = self.ahead(&now).await;
             tokio::time::sleep(TICK).await;
             doubts.extend(newly);
             // While the socket is not read it is us who do not hear.
@@ -54,29 +52,41 @@ impl Registry {
     }
 
     /// The pipes that stand in Redis behind what was heard here, with where. A pipe on which this node is not counted
-    /// as it should be is told anew.
-    async fn ahead(&self, parts: &[Part]) -> Result<Vec<(String, Position)>, StoreError> {
+    /// as it should be is told anew. What cannot be asked now is asked in the next round.
+    async fn ahead(&self, parts: &[Part]) -> Vec<(String, Position)> {
         let node = self.nodes.name();
         let call = |part: &Part| -> Call {
             let mut call = self.commands.scripts().on(Script::Heads, part);
             call.arg(&node);
             call
         };
-        let answers = ask_all(&self.commands, parts.iter().map(call).collect()).await?;
+        let answers = ask_each(&self.commands, parts.iter().map(call).collect()).await;
         let (mut ahead, mut forgotten) = (Vec::new(), HashSet::new());
-        for (part, mut answer) in parts.iter().zip(answers) {
-            for base in part {
-                let head = Position { epoch: answer.number()?, index: answer.number()? };
-                if self.listened.is_told_again(base, answer.number()?) {
-                    forgotten.insert(base.as_str());
+        for (part, answer) in parts.iter().zip(answers) {
+            let heads = answer.and_then(|answer| heads_of(part, answer)).unwrap_or_else(|error| {
+                tracing::debug!("what was heard was not compared with some pipes: {error}");
+                Vec::new()
+            });
+            for (base, head, version) in heads {
+                if self.listened.is_told_again(base, version) {
+                    forgotten.insert(base);
                 }
                 if self.listened.is_behind(base, head) {
-                    ahead.push((base.clone(), head));
+                    ahead.push((base.to_owned(), head));
                 }
             }
         }
         // What Redis has lost with the count.
         self.wills.tell_of(&forgotten);
-        Ok(ahead)
+        ahead
     }
+}
+
+/// Where each of some pipes stands, and which version of the count of this node it has.
+fn heads_of(part: &Part, mut answer: Answer) -> Result<Vec<(&str, Position, u64)>, StoreError> {
+    let mut head = |base| {
+        let position = Position { epoch: answer.number()?, index: answer.number()? };
+        Ok((base, position, answer.number()?))
+    };
+    part.iter().map(|base| head(base.as_str())).collect()
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redis::Value;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisError, Value};
 use tokio::time::{Instant, timeout};
 
 use super::address::Place;
@@ -15,51 +15,83 @@ use super::commands::teach;
 use super::connection::Connection;
 use super::refusal::explained;
 use super::registry::{Registry, say_renewed};
-use super::server::{Line, Server};
+use super::replication::{Replicating, Replication, Wanted};
+use super::server::{Line, Open, Server};
 use super::subscriber::{BACKOFF, BACKOFF_MAX};
 
 /// The oldest version that has what we use: sharded channels, flags of scripts.
 const VERSION_MIN: u64 = 7;
 /// How often it is seen whether the server is still there.
 const PING: Duration = Duration::from_secs(1);
+/// Calls that compare pipes, sent together.
+const RENEWALS_A_FLIGHT: usize = 32;
 
 pub struct Upkeep {
     pub server: Arc<Server>,
     /// Whether it may turn out to be a replica.
     pub asks_for_role: bool,
     pub wait: Duration,
+    /// How many replicas must have what is published.
+    pub replicas_min: u64,
     pub registry: Arc<Registry>,
+}
+
+/// What is looked after.
+struct Opened {
+    connection: Connection,
+    /// If replicas are waited for.
+    replicating: Option<Replicating>,
 }
 
 impl Upkeep {
     /// Opens a connection; commands can be given by it from then on.
-    async fn open(&self, place: &Place, number: u64) -> Result<Connection, String> {
+    async fn open(&self, place: &Place, number: u64) -> Result<Opened, String> {
         let connection = Connection::open(place, None, self.wait).await?;
         if self.asks_for_role && number > 1 {
             self.must_still_be_named(place).await?;
         }
         let mut commands = connection.commands.clone();
-        let preparing = async {
-            let advice = look_at(&mut commands).await?;
-            if number == 1 {
-                advice.iter().for_each(|advice| tracing::warn!("Redis at {place}: {advice}"));
-            }
-            if self.asks_for_role {
-                must_be_primary(&mut commands).await?;
-            }
-            if !self.registry.commands.servers().are_many() {
-                must_be_alone(&mut commands).await?;
-            }
-            teach(self.registry.commands.scripts(), &mut commands).await.map_err(|error| explained(&error))?;
-            // Until commands can be given nobody else hands slots to this server.
-            let _opening = self.server.opening.lock().await;
-            self.prepare(&mut commands).await.map_err(|error| explained(&error))?;
-            self.server.line.send_replace(Line::Open(number, connection.commands.clone()));
-            Ok(())
-        };
-        let late = |_| format!("it has not answered within {} ms", self.wait.as_millis());
-        timeout(self.wait, preparing).await.map_err(late).and_then(|prepared| prepared)?;
-        Ok(connection)
+        let advice = self.in_time(look_at(&mut commands)).await?;
+        if number == 1 {
+            advice.iter().for_each(|advice| tracing::warn!("Redis at {place}: {advice}"));
+        }
+        if self.asks_for_role {
+            self.in_time(must_be_primary(&mut commands)).await?;
+        }
+        if !self.registry.commands.servers().are_many() {
+            self.in_time(must_be_alone(&mut commands)).await?;
+        }
+        let scripts = self.registry.commands.scripts();
+        self.in_time(async { teach(scripts, &mut commands).await.map_err(|error| explained(&error)) }).await?;
+        let (replication, replicating) = self.in_time(self.replication(place, &mut commands)).await?.unzip();
+        // Until commands can be given nobody else hands slots to this server.
+        let _opening = self.server.opening.lock().await;
+        self.prepare(&mut commands).await?;
+        self.server.line.send_replace(Line::Open(Open { number, commands, replication }));
+        Ok(Opened { connection, replicating })
+    }
+
+    /// Each question has the limit of time; all of them have none, as there may be very many pipes to compare.
+    async fn in_time<T>(&self, asking: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        timeout(self.wait, asking).await.map_err(|_| late(self.wait))?
+    }
+
+    /// A second connection, if replicas are waited for. It must go to the very process that the first goes to: another
+    /// one, that has taken its place meanwhile, knows nothing of what was written there.
+    async fn replication(
+        &self,
+        place: &Place,
+        commands: &mut MultiplexedConnection,
+    ) -> Result<Option<(Replication, Replicating)>, String> {
+        if self.replicas_min == 0 {
+            return Ok(None);
+        }
+        let second = Connection::open(place, None, self.wait).await?;
+        if process_of(commands).await? != process_of(&mut second.commands.clone()).await? {
+            return Err("it has just been started anew".into());
+        }
+        let wanted = Wanted { replicas_min: self.replicas_min, wait: self.wait };
+        Ok(Some(Replication::by(second, wanted)))
     }
 
     /// A primary that has died may be there again, with nothing, in the place that it has lost meanwhile: whoever was
@@ -73,12 +105,14 @@ impl Upkeep {
 
     /// Before anything is numbered: pipes that have gone back begin a new epoch. Before anybody is counted: this node
     /// is there.
-    async fn prepare(&self, commands: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    async fn prepare(&self, commands: &mut MultiplexedConnection) -> Result<(), String> {
         let is_ours = |slot: Slot| self.registry.commands.servers().is_owner(self.server.id, slot);
-        compare(&self.registry, commands, is_ours).await?;
+        compare(&self.registry, commands, is_ours, self.wait).await?;
         let lease = self.registry.lease();
         if is_ours(lease.call.slot) {
-            let leased = commands.send_packed_command(&lease.call.command).await?.extract_error()?;
+            let asking =
+                async { commands.send_packed_command(&lease.call.command).await.and_then(Value::extract_error) };
+            let leased = self.in_time(async { asking.await.map_err(|error| explained(&error)) }).await?;
             // If it has forgotten this node, it is told again who listens here. What it says amiss is said when the lease
             // is renewed.
             let _ = self.registry.leased(&lease, Answer::new(leased));
@@ -93,7 +127,7 @@ impl Upkeep {
         loop {
             let here = place.borrow_and_update().clone();
             let why = match self.open(&here, number).await {
-                Ok(mut connection) => {
+                Ok(Opened { mut connection, mut replicating }) => {
                     let began = Instant::now();
                     if !said.is_empty() {
                         tracing::info!("Redis at {here} answers again");
@@ -101,6 +135,7 @@ impl Upkeep {
                     }
                     let why = tokio::select! {
                         why = self.watch(&mut connection, number) => why,
+                        why = replicate(&mut replicating) => why,
                         () = moved(&mut place) => MOVED.to_owned(),
                     };
                     number += 1;
@@ -132,7 +167,7 @@ impl Upkeep {
         loop {
             tokio::select! {
                 () = connection.broken() => return "the connection broke".into(),
-                given_up = line.wait_for(|line| !matches!(line, Line::Open(open, _) if *open == number)) => {
+                given_up = line.wait_for(|line| !matches!(line, Line::Open(open) if open.number == number)) => {
                     return match given_up.as_deref() {
                         Ok(Line::Broken(why)) => why.clone(),
                         _ => "the node is stopping".into(),
@@ -144,7 +179,7 @@ impl Upkeep {
             match timeout(self.wait, commands.send_packed_command(&redis::cmd("PING"))).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return error.to_string(),
-                Err(_) => return format!("it has not answered within {} ms", self.wait.as_millis()),
+                Err(_) => return late(self.wait),
             }
         }
     }
@@ -152,6 +187,18 @@ impl Upkeep {
 
 /// Why a connection ends that goes to the wrong place.
 pub const MOVED: &str = "the Sentinels name another primary";
+
+fn late(wait: Duration) -> String {
+    format!("it has not answered within {} ms", wait.as_millis())
+}
+
+/// Waits for replicas until the connection for that is of no more use, if there is one; answers why.
+async fn replicate(replicating: &mut Option<Replicating>) -> String {
+    match replicating {
+        Some(replicating) => replicating.run().await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Waits until the server is somewhere else.
 pub async fn moved(place: &mut tokio::sync::watch::Receiver<Place>) {
@@ -162,18 +209,27 @@ pub async fn moved(place: &mut tokio::sync::watch::Receiver<Place>) {
 }
 
 /// Compares the newest message that is known here of each pipe in some slots with where the server has the pipe; before
-/// anything is published there.
+/// anything is published there. There may be very many: so long may each flight of questions take.
 pub async fn compare(
     registry: &Registry,
     commands: &mut MultiplexedConnection,
     is_wanted: impl Fn(Slot) -> bool,
-) -> Result<(), RedisError> {
+    wait: Duration,
+) -> Result<(), String> {
     let mut heard = registry.listened.newest();
     heard.retain(|(base, _)| is_wanted(Slot::of(base)));
     let mut renewed = 0_u64;
-    for call in registry.renewals(&heard) {
-        let answer = commands.send_packed_command(&call.command).await?.extract_error()?;
-        renewed = Answer::new(answer).number().unwrap_or(0).saturating_add(renewed);
+    for calls in registry.renewals(&heard).chunks(RENEWALS_A_FLIGHT) {
+        let mut pipeline = redis::pipe();
+        for call in calls {
+            pipeline.add_command(call.command.clone());
+        }
+        let answers = timeout(wait, commands.send_packed_commands(&pipeline, 0, calls.len())).await;
+        let answers = answers.map_err(|_| late(wait))?.map_err(|error| explained(&error))?;
+        for answer in answers {
+            let answer = answer.extract_error().map_err(|error| explained(&error))?;
+            renewed = Answer::new(answer).number().unwrap_or(0).saturating_add(renewed);
+        }
     }
     say_renewed(renewed);
     // Of other pipes nobody was here to compare.
@@ -214,6 +270,13 @@ async fn look_at(commands: &mut MultiplexedConnection) -> Result<Vec<String>, St
         _ => true,
     };
     judge(&text, saves)
+}
+
+/// What no other process has, nor the same server when it has been started again.
+async fn process_of(commands: &mut MultiplexedConnection) -> Result<Option<String>, String> {
+    let info = commands.send_packed_command(redis::cmd("INFO").arg("server")).await.and_then(Value::extract_error);
+    let info = info.map(text_of).map_err(|error| explained(&error))?;
+    Ok(info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned))
 }
 
 /// A text for people, as some commands answer; empty if it is none.

@@ -24,6 +24,13 @@ struct State {
     untold: HashSet<Of>,
 }
 
+impl State {
+    fn kept(&self, of: &Of) -> Option<Vec<u8>> {
+        let (event, message) = self.wills.get(of)?;
+        Some([event.as_str().as_bytes(), &[0], message.as_str().as_bytes()].concat())
+    }
+}
+
 impl Wills {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -41,15 +48,17 @@ impl Wills {
 
     /// The will as Redis keeps it.
     pub fn kept(&self, of: &Of) -> Option<Vec<u8>> {
-        let state = self.state();
-        let (event, message) = state.wills.get(of)?;
-        Some([event.as_str().as_bytes(), &[0], message.as_str().as_bytes()].concat())
+        self.state().kept(of)
     }
 
     /// Redis was told this of it.
     pub fn told(&self, of: &Of, kept: Option<&[u8]>) {
-        if self.kept(of).as_deref() == kept {
-            self.state().untold.remove(of);
+        let mut state = self.state();
+        if state.kept(of).as_deref() == kept {
+            state.untold.remove(of);
+        } else {
+            // Two may be on their way at once, and the one that arrives last is what is kept there.
+            state.untold.insert(of.clone());
         }
     }
 
@@ -120,6 +129,11 @@ mod tests {
         wills.set(&of, will("first"));
         let first = wills.kept(&of);
         wills.set(&of, will("second"));
+        wills.told(&of, first.as_deref());
+        assert_eq!(wills.untold(), std::slice::from_ref(&of));
+        wills.told(&of, wills.kept(&of).as_deref());
+        assert_eq!(wills.untold(), []);
+        // Whoever told the first will was overtaken by that, and Redis has it now.
         wills.told(&of, first.as_deref());
         assert_eq!(wills.untold(), std::slice::from_ref(&of));
         wills.told(&of, wills.kept(&of).as_deref());

@@ -50,7 +50,7 @@ impl Entry {
     fn is_behind(&self, head: Position) -> bool {
         // As long as it is not subscribed, it is going to be told that it lost all.
         let is_heard = self.subscribed.is_some() && self.listeners.count() > 0 && head.epoch != 0;
-        let newest = self.newest.as_ref().or(self.registered.as_ref()).filter(|_| is_heard);
+        let newest = self.newest.as_ref().or(self.began.as_ref()).filter(|_| is_heard);
         let is_behind =
             newest.is_some_and(|Newest { position, .. }| position.epoch != head.epoch || position.index < head.index);
         is_behind && self.told_lost != Some(head)

@@ -74,7 +74,7 @@ impl Listened {
                 (false, Some(by)) => {
                     // Whoever listens from here on asks once more, which goes out behind this.
                     entry.unsubscribe();
-                    (entry.registered, entry.newest, entry.doubt) = (None, None, None);
+                    (entry.registered, entry.began, entry.newest, entry.doubt) = (None, None, None, None);
                     entry.dismissed = Dismissed::default();
                     table.doubted.remove(&base);
                     table.forget(&base);

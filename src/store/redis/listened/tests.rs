@@ -46,6 +46,11 @@ fn newest(epoch: u64, index: u64) -> Newest {
     Newest { position: at(epoch, index), id: Some(MessageId(Uuid::from_u128(u128::from(index)))) }
 }
 
+/// What a publisher is answered who says nothing twice.
+fn published(position: Position) -> Published {
+    Published { position, receivers: 1, is_repeat: false }
+}
+
 /// Nobody was ever dismissed.
 fn at_rest(newest: Newest) -> Told {
     Told { newest, dismissed_at: 0 }
@@ -92,6 +97,38 @@ fn what_was_on_its_way_at_the_registration_is_no_gap() {
 }
 
 #[test]
+fn of_each_pipe_that_has_messages_the_newest_is_compared_or_those_of_two_epochs() {
+    assert_eq!(registered(0).0.newest(), []);
+    let (listened, _) = registered(10);
+    let known = |of: &[Newest]| of.iter().map(|newest| (BASE.to_owned(), newest.clone())).collect::<Vec<_>>();
+    assert_eq!(listened.newest(), known(&[newest(1, 10)]));
+    listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
+    assert_eq!(listened.newest(), known(&[newest(1, 11)]));
+    let count = listened.count(BASE, Mark::Leave);
+    listened.told(BASE, count, at_rest(newest(1, 12)));
+    assert_eq!(listened.newest(), known(&[newest(1, 12)]));
+    listened.heard(BASE, &delivery(at(2, 1), 1), Vec::new());
+    assert_eq!(listened.newest(), known(&[newest(2, 1), newest(1, 12)]));
+}
+
+#[test]
+fn a_lost_announcement_is_not_passed_over_by_whoever_is_registered_behind_it() {
+    let (listened, ear) = registered(5);
+    let register = |index| {
+        let count = listened.count(BASE, Mark::Leave);
+        listened.told(BASE, count, at_rest(newest(1, index)));
+    };
+    register(6);
+    assert!(listened.is_behind(BASE, at(1, 6)));
+    listened.heard(BASE, &delivery(at(1, 7), 7), Vec::new());
+    assert_eq!(told(&ear), [0, 7]);
+    // The ears have looked for themselves.
+    register(9);
+    listened.lost_all_but(&HashSet::new());
+    assert!(!listened.is_behind(BASE, at(1, 9)) && listened.is_behind(BASE, at(1, 10)));
+}
+
+#[test]
 fn a_jump_and_another_epoch_are_told_as_lost() {
     let (listened, ear) = registered(10);
     for (epoch, index) in [(1, 12), (1, 13), (2, 1), (2, 2), (2, 9)] {
@@ -114,15 +151,19 @@ fn an_index_that_is_used_twice_is_noticed_and_a_message_that_comes_twice_is_hear
 #[test]
 fn a_publisher_waits_until_its_message_was_heard_or_may_have_been_lost() {
     let (listened, _ear) = registered(10);
-    assert!(listened.hearing(BASE, at(1, 10)).is_none(), "it stood there already");
-    assert!(listened.hearing("unknown", at(1, 11)).is_none());
-    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, at(1, index)).unwrap());
+    assert!(listened.hearing(BASE, published(at(1, 10))).is_none(), "it stood there already");
+    assert!(listened.hearing("unknown", published(at(1, 11))).is_none());
+    assert!(listened.hearing(BASE, published(at(2, 1))).is_some(), "a new epoch, of which nothing has come yet");
+    let repeat = |position| Published { is_repeat: true, ..published(position) };
+    assert!(listened.hearing(BASE, repeat(at(2, 1))).is_none(), "one that is over");
+    assert!(listened.hearing(BASE, repeat(at(1, 11))).is_some());
+    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, published(at(1, index))).unwrap());
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
     assert!(waiting[0].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Empty));
     listened.all_unsubscribed(SERVER);
     assert!(waiting[1].try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
-    assert!(listened.hearing(BASE, at(1, 13)).is_none(), "nothing is heard now");
+    assert!(listened.hearing(BASE, published(at(1, 13))).is_none(), "nothing is heard now");
 }
 
 /// The pipe is subscribed to again, and stands there when Redis is told anew who listens.
@@ -136,19 +177,19 @@ fn told_again(listened: &Listened, stands: Newest) {
 #[test]
 fn nobody_waits_for_what_was_announced_before_the_pipe_was_subscribed_to_again() {
     let lost_of = |listened: &Listened| listened.lost_of(&listened.doubted(SERVER));
-    let losses: [fn(&Listened); 2] = [Listened::lost_all, lost_of];
+    let losses: [fn(&Listened); 2] = [|listened| listened.lost_all_but(&HashSet::new()), lost_of];
     for lost in losses {
         let (listened, ear) = registered(10);
         listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
         told_again(&listened, newest(1, 12));
-        let mut waiting = listened.hearing(BASE, at(1, 12)).unwrap();
+        let mut waiting = listened.hearing(BASE, published(at(1, 12))).unwrap();
         lost(&listened);
         assert!(waiting.try_recv().is_err_and(|why| why == oneshot::error::TryRecvError::Closed));
-        assert!(listened.hearing(BASE, at(1, 12)).is_none(), "it stood there already");
+        assert!(listened.hearing(BASE, published(at(1, 12))).is_none(), "it stood there already");
         told_again(&listened, newest(1, 12));
         listened.heard(BASE, &delivery(at(1, 13), 13), Vec::new());
         lost(&listened);
-        assert!(listened.hearing(BASE, at(1, 13)).is_none(), "it was heard since");
+        assert!(listened.hearing(BASE, published(at(1, 13))).is_none(), "it was heard since");
         listened.heard(BASE, &delivery(at(1, 14), 14), Vec::new());
         assert_eq!(told(&ear), [11, 0, 13, 0, 14], "nothing is lost behind it");
     }
@@ -159,7 +200,7 @@ fn what_comes_too_late_from_a_server_that_was_left_is_not_taken_for_what_the_nex
     let (listened, ear) = registered(10);
     told_again(&listened, newest(1, 10));
     listened.heard(BASE, &delivery(at(1, 11), 11), Vec::new());
-    listened.lost_all();
+    listened.lost_all_but(&HashSet::new());
     assert_eq!(listened.heard(BASE, &delivery(at(1, 11), 99), Vec::new()), Some(newest(1, 11)));
     assert_eq!(told(&ear), [11, 0, 0, 11]);
 }
@@ -302,7 +343,7 @@ fn what_redis_has_and_was_not_heard_is_told_as_lost_once() {
     for head in [at(1, 11), at(2, 3)] {
         assert!(listened.is_behind(BASE, head), "{head:?}");
     }
-    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, at(1, index)).unwrap());
+    let mut waiting = [11, 12].map(|index| listened.hearing(BASE, published(at(1, index))).unwrap());
     listened.missing(BASE, at(1, 11));
     listened.missing(BASE, at(1, 11));
     assert_eq!(told(&ear), [0]);
