@@ -1,5 +1,6 @@
 //! What a connection costs that waits: resident bytes of the node for each of 10,000 browsers that are logged in by
-//! a token, with headers as browsers send them and two subscriptions.
+//! a token, with headers as browsers send them and two subscriptions. When they have just come, and when what their
+//! coming took for a moment has gone back to the system.
 //!
 //!     cargo bench --bench idle
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -19,6 +20,8 @@ use node::{Node, PASSWORD};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: usize = 10_000;
+/// Longer than the allocator keeps what is free.
+const SETTLED: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// The two pipes of the n-th connection.
 type Pipes = fn(usize) -> [String; 2];
@@ -33,17 +36,23 @@ fn main() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
     println!("{CONNECTIONS} connections that are logged in and wait\n");
-    println!("{:<30} {:>22} {:>22}", "subscriptions", "bytes a connection", "CPU µs to accept one");
+    println!(
+        "{:<30} {:>18} {:>12} {:>20}",
+        "subscriptions", "bytes a connection", "15 s later", "CPU µs to accept one"
+    );
     for (shape, pipes) in SHAPES {
         let node = Node::start(&[]);
         // What the first connections bring into being once is not theirs.
         let warm: Vec<Browser> = (0..100).map(|number| connect(&node, number, pipes)).collect();
         drop(warm);
+        std::thread::sleep(SETTLED);
         let (bytes_before, cpu_before) = (node.resident_bytes(), node.cpu_micros());
         let connections: Vec<Browser> = (0..CONNECTIONS).map(|number| connect(&node, number, pipes)).collect();
-        let bytes = (node.resident_bytes() - bytes_before) / CONNECTIONS as u64;
+        let bytes_of_each = || (node.resident_bytes() - bytes_before) / CONNECTIONS as u64;
         let cpu = (node.cpu_micros() - cpu_before) / CONNECTIONS as u64;
-        println!("{shape:<30} {bytes:>22} {cpu:>22}");
+        let at_first = bytes_of_each();
+        std::thread::sleep(SETTLED);
+        println!("{shape:<30} {at_first:>18} {:>12} {cpu:>20}", bytes_of_each());
         drop(connections);
     }
 }
