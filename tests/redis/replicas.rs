@@ -7,7 +7,7 @@ fn with_replicas_wanted_nothing_is_acknowledged_that_they_do_not_have() {
     told(async {
         let server = Server::with(&["--save", "", "--repl-diskless-sync-delay", "0"]);
         let port = server.take_replicas();
-        let node = Node::configured(&Config { replicas_min: 1, ..config(2_000, &server) }).await.unwrap();
+        let node = Node::configured(&Config { replicas_min: 1, ..config(6_000, &server) }).await.unwrap();
         let pipe = pipe("replicated");
         node.store.set_retention(&pipe, Retention::of_length(10)).await.unwrap();
         let why = doubt(node.publish(&pipe, "alone").await.unwrap_err());

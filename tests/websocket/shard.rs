@@ -9,7 +9,7 @@ use cometql::hub::{Missing, OutboxEvent};
 use cometql::node::{Answer, Ask, Listening, News, Page, Publish, Recovered, StoreError};
 use cometql::pipe::{ConnectionId, Message, MessageId, Pipe, PipeName, Position};
 use cometql::status::Status;
-use cometql::user::{TenantId, UserId};
+use cometql::user::TenantId;
 use cometql::ws::http::Site;
 use cometql::ws::shard::{Shard, ShardPlace, Whose};
 
@@ -446,7 +446,7 @@ fn what_was_missed_comes_before_what_is_live_and_what_is_lost_is_a_gap() {
 fn of_a_log_that_has_lost_something_the_rest_is_delivered() {
     let mut stage = stage();
     let five = stage.connect_five();
-    let log = Pipe::Log(TenantId::ROOT, UserId::new(9).unwrap());
+    let log = Pipe::Log(TenantId::ROOT, user(42));
     stage.news(vec![news(&log, 1), News::Lost(log.clone())]);
     stage.sent(five);
     // What stands behind 1 is not all there any more: what is, is read.
