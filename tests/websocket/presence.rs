@@ -108,7 +108,8 @@ fn counting_ends_right_when_devices_come_and_go_crosswise() {
     until("he was seen", || world.seen(user(42)) == Seen::At(NOW));
     let _device = world.login(42, "h4sh");
     until("he is here", || world.seen(user(42)) == Seen::Now);
-    // However many there were, they alternate, and the last says that he is here.
+    // However many there were, they alternate, and the last says that he is here. Who comes while it is being said that he
+    // has gone is said to be here by both: by who said that, for it may have been on another node, and by his own coming.
     world.publish("user_status_42", "end");
     let mut words: Vec<String> = Vec::new();
     loop {
@@ -118,6 +119,7 @@ fn counting_ends_right_when_devices_come_and_go_crosswise() {
         }
         words.push(word);
     }
+    words.dedup_by(|next, before| next == "online" && before == "online");
     assert!(
         words.iter().zip(["online", "offline"].iter().cycle()).all(|(word, expected)| word == expected),
         "{words:?}"
